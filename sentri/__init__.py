@@ -1,0 +1,55 @@
+"""sentri: authentication and authorization for aiohttp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sentri.config.database import Database
+from sentri.config.options import Hooks, Services
+from sentri.creating import create_auth, create_auth_server
+from sentri.errors import SENTRI_ERROR_STATUS, SentriError
+from sentri.identity import AuthUser, RefreshClaims, TokenPair
+from sentri.web.auth import AUTH, Auth, authorize, current_user, permit, protect
+from sentri.web.request_keys import USER
+
+if TYPE_CHECKING:
+    from sentri.accounts.facade import Accounts
+    from sentri.server import AuthServer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AUTH",
+    "SENTRI_ERROR_STATUS",
+    "USER",
+    "Accounts",
+    "Auth",
+    "AuthServer",
+    "AuthUser",
+    "Database",
+    "Hooks",
+    "RefreshClaims",
+    "SentriError",
+    "Services",
+    "TokenPair",
+    "__version__",
+    "authorize",
+    "create_auth",
+    "create_auth_server",
+    "current_user",
+    "permit",
+    "protect",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The names that need a database load with their first use: client mode does without."""
+    if name == "AuthServer":
+        from sentri.server import AuthServer  # noqa: PLC0415
+
+        return AuthServer
+    if name == "Accounts":
+        from sentri.accounts.facade import Accounts  # noqa: PLC0415
+
+        return Accounts
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

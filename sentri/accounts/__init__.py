@@ -1,0 +1,1 @@
+"""Use cases: one flow, one file. Flows know neither HTTP nor SQL."""

@@ -1,0 +1,70 @@
+"""What the flows work with: built once by the composition, the same for every request."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sentri.accounts.hooks import HookRunner
+from sentri.accounts.stores import SessionStore, UserStore
+from sentri.clock import Clock
+from sentri.errors import ConfigurationError, SentriError
+from sentri.passwords.hashing import PasswordHasher
+from sentri.tokens.access import AccessTokens
+from sentri.tokens.refresh import RefreshTokens
+
+__all__ = ["Context", "Rules"]
+
+Validator = Callable[[str], bool | Awaitable[bool | None] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The part of the configuration that flows decide by. Durations in seconds."""
+
+    valid_roles: tuple[str, ...]
+    refresh_expires_in: float
+    session_expires_in: float
+    refresh_leeway: float
+    callback_timeout: float
+    issuer: str | None = None
+    identifier_validator: Validator | None = None
+    password_validator: Validator | None = None
+    is_token_revoked: Callable[[str], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Stores, tokens, hashing, time, rules."""
+
+    users: UserStore
+    sessions: SessionStore
+    hasher: PasswordHasher
+    access: AccessTokens
+    refresh: RefreshTokens
+    hooks: HookRunner
+    clock: Clock
+    rules: Rules
+    logger: logging.Logger
+
+
+async def ask_validator(validator: Validator | None, value: str, field: str) -> None:
+    """Let the host's validator refuse the value: by False, or by a `ValueError` whose text the caller may see.
+
+    Raises `VALIDATION_ERROR` that names the field, or the validator's own `SentriError`.
+    """
+    if validator is None:
+        return
+    try:
+        verdict = validator(value)
+        if inspect.isawaitable(verdict):
+            verdict = await verdict
+    except ValueError as refusal:
+        raise SentriError("VALIDATION_ERROR", f"{field}: {refusal}") from None
+    if verdict is False:
+        raise SentriError("VALIDATION_ERROR", f"{field}: is not accepted here.")
+    if verdict is not None and verdict is not True:
+        raise ConfigurationError(f"the validator of {field} must return a bool or None")

@@ -1,0 +1,65 @@
+"""Rotating refresh tokens, and noticing when a spent one comes back (RFC 9700, section 4.14.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sentri.accounts.context import Context
+from sentri.accounts.revocation import check_revoked
+from sentri.accounts.sessions import session_end, session_ended, token_pair
+from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.identity import RefreshClaims, TokenPair
+from sentri.randomness import new_jti
+from sentri.tokens.compact import refused
+
+__all__ = ["refresh"]
+
+
+async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
+    """The session's next tokens. Every refresh token has exactly one successor, however many ask for it at once."""
+    claims = context.refresh.verify(refresh_token)
+    if claims.user_id is None:  # of `sign_refresh_token`: in no chain, so nothing was stolen
+        raise refused()
+    now = context.clock()
+    session, user = await _living(context, claims, now)
+    await check_revoked(context, session.id)
+    if claims.jti == session.jti:
+        return await _rotate(context, session, user, claims, now)
+    if claims.jti == session.previous_jti and now < session.rotated_at + context.rules.refresh_leeway:
+        return token_pair(context, session, user)
+    await _end_as_stolen(context, session, successor_used=claims.jti != session.previous_jti)
+    raise refused()
+
+
+async def _living(context: Context, claims: RefreshClaims, now: float) -> tuple[SessionRecord, UserRecord]:
+    found = await context.sessions.read(claims.session_id)
+    if found is None:
+        raise session_ended()
+    session, user = found
+    if session.user_id != claims.user_id or user.disabled_at is not None or now >= session.expires_at:
+        raise session_ended()
+    return session, user
+
+
+async def _rotate(
+    context: Context, session: SessionRecord, user: UserRecord, claims: RefreshClaims, now: float
+) -> TokenPair:
+    expires_at = session_end(context, session.created_at, now)
+    successor = new_jti()
+    if expires_at <= now:
+        raise session_ended()
+    won = await context.sessions.rotate(
+        session.id, presented=session.jti, successor=successor, now=now, expires_at=expires_at
+    )
+    if won:
+        rotated = replace(session, jti=successor, previous_jti=session.jti, rotated_at=now, expires_at=expires_at)
+        return token_pair(context, rotated, user)
+    # Good a moment ago, and somebody else was first: a parallel refresh, whose successor is ours too, or a logout.
+    session, user = await _living(context, claims, now)
+    return token_pair(context, session, user)
+
+
+async def _end_as_stolen(context: Context, session: SessionRecord, *, successor_used: bool) -> None:
+    if await context.sessions.end(session.id):
+        context.logger.warning("A spent refresh token of user %s came back; its session was ended.", session.user_id)
+        await context.hooks.tell("on_token_reuse", session.user_id, session.id, successor_used)

@@ -1,0 +1,132 @@
+"""What the flows ask of storage. Times are seconds since the Unix epoch (`Clock`); ids are canonical UUID strings.
+
+Every method is one decision that holds in any number of processes. A database that does not answer raises
+`SentriError` with code `SERVICE_UNAVAILABLE`; a caller that is cancelled leaks neither a connection nor a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+__all__ = ["ActiveSession", "Change", "SessionRecord", "SessionStore", "UserRecord", "UserStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A row of `sentri_users`."""
+
+    id: str
+    identifier: str
+    identifier_key: str
+    password_hash: str = field(repr=False)
+    roles: tuple[str, ...]
+    created_at: float
+    disabled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A row of `sentri_sessions`: one login, and where the chain of its refresh tokens stands.
+
+    Attributes:
+        expires_at: when the current refresh token and with it the session ends.
+        jti: of the refresh token that is good now.
+        previous_jti: of its direct predecessor; None before the first rotation.
+        rotated_at: when `jti` was issued.
+    """
+
+    id: str
+    user_id: str
+    created_at: float
+    expires_at: float
+    jti: str
+    previous_jti: str | None
+    rotated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSession:
+    """What a protected request needs of a living session: whose it is, and who that is now."""
+
+    user_id: str
+    identifier: str
+    roles: tuple[str, ...]
+
+
+class Change(Enum):
+    """How a conditional write ended."""
+
+    DONE = "done"
+    TAKEN = "taken"
+    MISSING = "missing"
+
+
+class UserStore(Protocol):
+    async def add(self, user: UserRecord) -> bool:
+        """Insert the user; False when the identifier key is taken, decided by the unique index."""
+        ...
+
+    async def by_id(self, user_id: str) -> UserRecord | None: ...
+
+    async def by_key(self, identifier_key: str) -> UserRecord | None: ...
+
+    async def renew_hash(self, user_id: str, *, verified: str, renewed: str) -> bool:
+        """Write `renewed` only over the very hash that was verified; False when it has changed meanwhile."""
+        ...
+
+    async def change_password(self, user_id: str, *, verified: str, renewed: str) -> bool:
+        """Write `renewed` over `verified` and end every session of the user, in one transaction.
+
+        False, and nothing changed, when the stored hash is no longer `verified`.
+        """
+        ...
+
+    async def change_identifier(self, user_id: str, *, identifier: str, identifier_key: str) -> Change:
+        """Change both columns. TAKEN when another user has the key; MISSING when there is no such user."""
+        ...
+
+    async def change_roles(
+        self, user_id: str, decide: Callable[[tuple[str, ...]], tuple[str, ...]]
+    ) -> UserRecord | None:
+        """Replace the user's roles by `decide(current roles)` under a row lock, so that no two changes are lost.
+
+        The user as they are afterwards; None when there is no such user.
+        """
+        ...
+
+
+class SessionStore(Protocol):
+    async def find_active(self, session_id: str) -> ActiveSession | None:
+        """The session, if at this moment it exists, is unexpired and its user is enabled. The hot path.
+
+        Look-ups that wait at the same time travel in one query; an answer is never older than the call.
+        """
+        ...
+
+    async def read(self, session_id: str) -> tuple[SessionRecord, UserRecord] | None:
+        """The session with its user, expired or disabled too."""
+        ...
+
+    async def start(self, session: SessionRecord, *, verified_hash: str | None) -> bool:
+        """Insert the session only if, in the same statement, its user exists, is enabled and, where
+        `verified_hash` is given, still has that very hash. The user's row is locked against a password change
+        that runs at the same time: whichever commits first, no session of an old password survives.
+        """
+        ...
+
+    async def rotate(self, session_id: str, *, presented: str, successor: str, now: float, expires_at: float) -> bool:
+        """Make `successor` the good jti and `presented` its predecessor, only if `presented` is good now, the
+        session is unexpired at `now` and its user is enabled. One conditional UPDATE.
+        """
+        ...
+
+    async def end(self, session_id: str) -> bool:
+        """Delete the session; True when this call deleted it."""
+        ...
+
+    async def end_all(self, user_id: str) -> int:
+        """Delete every session of the user; how many there were."""
+        ...

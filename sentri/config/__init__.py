@@ -1,0 +1,1 @@
+"""Settings: read once, frozen, and clear about which option is wrong."""

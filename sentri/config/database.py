@@ -1,0 +1,168 @@
+"""Where the data lives: a URL, or its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sentri.config.reading import Wrong, suggestion
+
+__all__ = ["Database", "Dialect", "read_database"]
+
+Dialect = Literal["postgres", "mysql", "sqlite"]
+
+_SCHEMES: Final[Mapping[str, Dialect]] = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+}
+_PORTS: Final[Mapping[str, int]] = {"postgres": 5432, "mysql": 3306}
+_SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_ALLOWED: Final = "give postgres://…, mysql://…, sqlite://path or sqlite://:memory:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database, its parts named. The repr shows neither user nor password.
+
+    Args:
+        dialect: `"postgres"`, `"mysql"` (MariaDB too) or `"sqlite"`.
+        database: its name; for SQLite the file's path or `":memory:"`.
+        host, port: where the server listens; not for SQLite.
+        user, password: who connects.
+        max: connections in the pool, at most.
+        schema: PostgreSQL only, the schema of sentri's tables.
+        ssl: PostgreSQL: an sslmode such as `"require"`. MySQL/MariaDB: True for TLS with the system's certificates.
+    """
+
+    dialect: Dialect = "postgres"
+    database: str
+    host: str | None = None
+    port: int | None = None
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    max: int = 10
+    schema: str | None = None
+    ssl: bool | str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The URL without user information and query, for logs and messages."""
+        if self.dialect == "sqlite":
+            return f"sqlite://{self.database}"
+        return f"{self.dialect}://{self.host}:{self.port}/{self.database}"
+
+
+def read_database(value: object) -> Database:
+    """The database that a URL, a mapping or a `Database` describes; raises `Wrong` without showing a secret."""
+    match value:
+        case Database():
+            return _checked(**{f.name: getattr(value, f.name) for f in fields(value)})
+        case str():
+            return _checked(**_parts_of_url(value))
+        case Mapping():
+            return _from_mapping(value)
+        case _:
+            raise Wrong(f"is a {type(value).__name__}; {_ALLOWED}, a mapping or a sentri.Database")
+
+
+def _from_mapping(given: Mapping[Any, Any]) -> Database:
+    known = {f.name for f in fields(Database)} | {"connection_string"}
+    for name in given:
+        if name not in known:
+            raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
+    parts = dict(given)
+    if "connection_string" not in parts:
+        return _checked(**parts)
+    url = parts.pop("connection_string")
+    if parts.keys() - {"max"}:
+        raise Wrong("has both connection_string and its parts; give one of them")
+    if not isinstance(url, str):
+        raise Wrong(f"has a connection_string that is a {type(url).__name__}; {_ALLOWED}")
+    return _checked(**_parts_of_url(url) | parts)
+
+
+def _parts_of_url(url: str) -> dict[str, Any]:
+    scheme, separator, rest = url.partition("://")
+    dialect = _SCHEMES.get(scheme.lower())
+    if not separator or dialect is None:
+        raise Wrong(f"has no known scheme; {_ALLOWED}")
+    if dialect == "sqlite":
+        path, _, query = rest.partition("?")
+        return {"dialect": dialect, "database": unquote(path), **_query(query, dialect)}
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        raise Wrong("is not a URL: its host or port cannot be read (percent-encode special characters)") from None
+    return {
+        "dialect": dialect,
+        "database": unquote(split.path.removeprefix("/")),
+        "host": split.hostname,
+        "port": port,
+        "user": None if split.username is None else unquote(split.username),
+        "password": None if split.password is None else unquote(split.password),
+        **_query(split.query, dialect),
+    }
+
+
+def _query(query: str, dialect: Dialect) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        match name:
+            case "max" | "maxsize" if value.isascii() and value.isdigit():
+                parts["max"] = int(value)
+            case "schema" if dialect == "postgres":
+                parts["schema"] = value
+            case "ssl" | "sslmode" if dialect == "postgres":
+                parts["ssl"] = value
+            case "ssl" if dialect == "mysql" and value in {"true", "1"}:
+                parts["ssl"] = True
+            case _:
+                known = {"postgres": "max, schema, sslmode", "mysql": "max, ssl=true", "sqlite": "max"}[dialect]
+                raise Wrong(f"has a query parameter that {dialect} does not take here; allowed are {known}")
+    return parts
+
+
+def _checked(**parts: Any) -> Database:
+    dialect = parts.setdefault("dialect", "postgres")
+    if dialect not in ("postgres", "mysql", "sqlite"):
+        raise Wrong("has an unknown dialect; allowed are postgres, mysql and sqlite")
+    for name in ("database", "host", "user", "password", "schema"):
+        if not isinstance(parts.get(name), str | None):
+            raise Wrong(f"has a {name} that is a {type(parts[name]).__name__}; it must be a string")
+    if not parts.get("database"):
+        raise Wrong("names no database" if dialect != "sqlite" else "names no file; give sqlite://path")
+    if dialect == "sqlite":
+        _refuse_server_parts(parts)
+    else:
+        parts["host"] = parts.get("host") or "127.0.0.1"
+        parts["port"] = _whole(parts.get("port") or _PORTS[dialect], "port", 65535)
+    parts["max"] = _whole(parts.get("max", 10), "max", 1000)
+    _check_ssl(parts.get("ssl"), dialect)
+    return Database(**parts)
+
+
+def _refuse_server_parts(parts: Mapping[str, Any]) -> None:
+    for name in ("host", "port", "user", "password", "schema", "ssl"):
+        if parts.get(name) is not None:
+            raise Wrong(f"has a {name}, which SQLite does not take")
+
+
+def _whole(value: object, name: str, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise Wrong(f"has a {name} that is not a whole number from 1 to {most}")
+    return value
+
+
+def _check_ssl(value: object, dialect: Dialect) -> None:
+    allowed: tuple[object, ...] = (None, True, False) if dialect == "mysql" else (None, True, False, *_SSL_MODES)
+    if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):
+        raise Wrong(
+            f"has an ssl that {dialect} does not take"
+            + (f"; allowed are {', '.join(_SSL_MODES)}" if dialect == "postgres" else "")
+        )

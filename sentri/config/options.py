@@ -1,0 +1,160 @@
+"""The options of server mode: typed for editors, frozen, checked once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, TypedDict
+
+from sentri.config import readers
+from sentri.config.database import Database, read_database
+from sentri.config.durations import Duration, duration
+from sentri.config.reading import Options, option, optional
+from sentri.identity import AuthUser
+
+__all__ = ["HOOKS", "SERVICES", "GeneratedKeyKeywords", "Hooks", "ServerKeywords", "ServerOptions", "Services"]
+
+HOOKS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {
+        "on_login": ("user",),
+        "on_failed_login": ("identifier",),
+        "on_logout": ("user_id",),
+        "on_register": ("user",),
+        "on_password_change": ("user_id",),
+        "on_identifier_change": ("user", "old"),
+        "on_roles_change": ("user", "old"),
+        "on_token_reuse": ("user_id", "session_id", "successor_used"),
+    }
+)
+"""Hook → its positional arguments."""
+
+SERVICES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {
+        "register": ("identifier", "password", "roles"),
+        "login": ("identifier", "password"),
+        "refresh": ("refresh_token",),
+        "logout": ("session_id",),
+        "logout_all": ("user_id",),
+        "assign_roles": ("user_id", "roles"),
+        "change_identifier": ("user_id", "identifier"),
+        "change_password": ("user_id", "current_password", "new_password"),
+    }
+)
+"""Service function that `router` may replace → the arguments that it is called with, by name."""
+
+
+class Hooks(TypedDict, total=False):
+    """Functions, plain or async, that are told what happened, after it was committed. None can break a request."""
+
+    on_login: Callable[[AuthUser], Any]
+    on_failed_login: Callable[[str], Any]
+    on_logout: Callable[[str], Any]
+    on_register: Callable[[AuthUser], Any]
+    on_password_change: Callable[[str], Any]
+    on_identifier_change: Callable[[AuthUser, str], Any]
+    on_roles_change: Callable[[AuthUser, tuple[str, ...]], Any]
+    on_token_reuse: Callable[[str, str, bool], Any]
+
+
+class Services(TypedDict, total=False):
+    """Async functions that replace the built-in services, with the built-in's arguments (by name) and result."""
+
+    register: Callable[..., Awaitable[Any]]
+    login: Callable[..., Awaitable[Any]]
+    refresh: Callable[..., Awaitable[Any]]
+    logout: Callable[..., Awaitable[Any]]
+    logout_all: Callable[..., Awaitable[Any]]
+    assign_roles: Callable[..., Awaitable[Any]]
+    change_identifier: Callable[..., Awaitable[Any]]
+    change_password: Callable[..., Awaitable[Any]]
+
+
+class GeneratedKeyKeywords(TypedDict, total=False):
+    """What every way of creating a server takes beside `valid_roles` and `db`. docs/configuration.md says it all."""
+
+    access_expires_in: Duration
+    refresh_expires_in: Duration
+    session_expires_in: Duration
+    refresh_leeway: Duration
+    salt_rounds: int
+    api_key: str | Sequence[str] | None
+    registration: bool
+    registration_roles: Sequence[str] | None
+    admin_roles: Sequence[str] | None
+    hooks: Hooks | None
+    hook_timeout: Duration
+    is_token_revoked: Callable[[str], bool | Awaitable[bool]] | None
+    router: Services | None
+    issuer: str | None
+    audience: str | Sequence[str] | None
+    identifier_validator: Callable[[str], bool | Awaitable[bool | None] | None] | None
+    password_validator: Callable[[str], bool | Awaitable[bool | None] | None] | None
+    reauth_within: Duration | None
+    rate_limit: bool
+    migrate_on_startup: bool
+    logger: logging.Logger
+
+
+class ServerKeywords(GeneratedKeyKeywords, total=False):
+    """What `create_auth` takes in server mode."""
+
+    db: str | Mapping[str, Any] | Database
+    secret: str | Sequence[str]
+    valid_roles: Sequence[str] | type[StrEnum]
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions(Options):
+    """Everything that server mode can be told, as it is meant: durations in seconds, lists as tuples.
+
+    The repr shows no secret, no key and no user information.
+    """
+
+    db: Database = option(read_database)
+    valid_roles: tuple[str, ...] = option(readers.role_names(least=1))
+    secret: tuple[str, ...] | None = option(readers.secret_texts(), default=None, secret=True)
+    algorithm: str = option(readers.text, default="HS256")
+    access_expires_in: float = option(duration(), default=15 * 60.0)
+    refresh_expires_in: float = option(duration(), default=7 * 86400.0)
+    session_expires_in: float = option(duration(), default=90 * 86400.0)
+    refresh_leeway: float = option(duration(least=0.0), default=60.0)
+    salt_rounds: int = option(readers.whole(10, 31), default=12)
+    api_key: tuple[str, ...] | None = option(
+        optional(readers.secret_texts(least_bytes=32, printable=True)), default=None, secret=True
+    )
+    registration: bool = option(readers.flag, default=True)
+    registration_roles: tuple[str, ...] | None = option(optional(readers.role_names()), default=None)
+    admin_roles: tuple[str, ...] | None = option(optional(readers.role_names()), default=None)
+    hooks: Mapping[str, Any] | None = option(optional(readers.callbacks(HOOKS)), default=None)
+    hook_timeout: float = option(duration(least=0.001), default=5.0)
+    is_token_revoked: Callable[[str], Any] | None = option(optional(readers.callback("session_id")), default=None)
+    router: Mapping[str, Any] | None = option(optional(readers.callbacks(SERVICES, by_name=True)), default=None)
+    issuer: str | None = option(optional(readers.text), default=None)
+    audience: tuple[str, ...] | None = option(optional(readers.audience), default=None)
+    identifier_validator: Callable[[str], Any] | None = option(optional(readers.callback("identifier")), default=None)
+    password_validator: Callable[[str], Any] | None = option(optional(readers.callback("password")), default=None)
+    reauth_within: float | None = option(optional(duration()), default=None)
+    rate_limit: bool = option(readers.only_off, default=False)
+    migrate_on_startup: bool = option(readers.flag, default=True)
+    logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
+
+    @classmethod
+    def contradictions(cls, values: dict[str, Any]) -> list[str]:
+        """Roles must exist; the role options that were not given follow from `valid_roles`."""
+        valid = values.get("valid_roles")
+        if valid is None:
+            return []
+        findings = []
+        for name, usual in (("registration_roles", "user"), ("admin_roles", "admin")):
+            if name not in values:
+                continue
+            if values[name] is None:
+                values[name] = (usual,) if usual in valid else ()
+            unknown = [role for role in values[name] if role not in valid]
+            if unknown:
+                findings.append(f"{name} has {unknown!r}, not in valid_roles {list(valid)!r}")
+        return findings

@@ -1,0 +1,179 @@
+"""Readers of single options. Each returns what is meant or raises `Wrong`."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from enum import StrEnum
+from typing import Any, Final
+
+from sentri.config.reading import Wrong, suggestion
+
+__all__ = [
+    "audience",
+    "callback",
+    "callbacks",
+    "flag",
+    "logger",
+    "mount_prefix",
+    "only_off",
+    "role_names",
+    "secret_texts",
+    "text",
+    "whole",
+]
+
+_LONGEST_ROLE: Final = 100
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Wrong("must be a non-empty string")
+    return value
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong(f"is {value!r}; it must be True or False")
+    return value
+
+
+def only_off(value: object) -> bool:
+    """For a feature that this version does not have: it can be turned off, and nothing else."""
+    if value is not False:
+        raise Wrong("can only be False: this version has no rate limits yet")
+    return False
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Wrong(f"is {value!r}; it must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _entries(value: object, what: str) -> list[Any]:
+    if isinstance(value, type) and issubclass(value, StrEnum):
+        return [member.value for member in value]
+    if isinstance(value, AbstractSet):
+        return sorted(value, key=str)
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+        raise Wrong(f"must be a sequence of {what}, such as a tuple")
+    return list(value)
+
+
+def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
+    """Role names from a sequence, a set or a `StrEnum`, at least `least` of them."""
+
+    def read(value: object) -> tuple[str, ...]:
+        names = _entries(value, "role names or a StrEnum")
+        for name in names:
+            if not isinstance(name, str) or not name or name != name.strip() or len(name) > _LONGEST_ROLE:
+                raise Wrong(f"has {name!r}, which is no role name: 1 to {_LONGEST_ROLE} characters, no space around")
+        plain = [str(name) for name in names]
+        if len(set(plain)) < len(plain):
+            raise Wrong("names a role twice")
+        if len(plain) < least:
+            raise Wrong("must name at least one role")
+        return tuple(plain)
+
+    return read
+
+
+def audience(value: object) -> tuple[str, ...]:
+    """One audience, or several."""
+    names = [value] if isinstance(value, str) else _entries(value, "audiences")
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise Wrong("must be a non-empty string, or a sequence of them")
+    return tuple(names)
+
+
+def secret_texts(*, least_bytes: int = 1, printable: bool = False) -> Callable[[object], tuple[str, ...]]:
+    """One secret or several; what is wrong with them is said without showing them."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if isinstance(value, str):
+            entries: list[Any] = [value]
+        elif isinstance(value, list | tuple):
+            entries = list(value)
+        else:
+            raise Wrong(f"is a {type(value).__name__}; it must be a string or a list of strings")
+        if not entries:
+            raise Wrong("is an empty list; give at least one")
+        for entry in entries:
+            _check_secret(entry, least_bytes, printable=printable)
+        return tuple(entries)
+
+    return read
+
+
+def _check_secret(entry: object, least_bytes: int, *, printable: bool) -> None:
+    if not isinstance(entry, str):
+        raise Wrong(f"has a {type(entry).__name__} in it; it must be a string")
+    try:
+        size = len(entry.encode())
+    except UnicodeEncodeError:
+        raise Wrong("is not Unicode text: it has lone surrogates") from None
+    if size < least_bytes:
+        raise Wrong(f"has {size} bytes; it must have at least {least_bytes}")
+    if printable and not (entry.isascii() and entry.isprintable() and entry == entry.strip()):
+        raise Wrong("must be printable ASCII without spaces around it, to travel in a header")
+
+
+def callback(*parameters: str) -> Callable[[object], Callable[..., Any]]:
+    """A plain or async function that can be called with these positional arguments."""
+
+    def read(value: object) -> Callable[..., Any]:
+        if not callable(value):
+            raise Wrong(f"is a {type(value).__name__}; it must be a function of ({', '.join(parameters)})")
+        if not _takes(value, *parameters):
+            raise Wrong(f"is a function that cannot be called with ({', '.join(parameters)})")
+        return value
+
+    return read
+
+
+def callbacks(known: Mapping[str, Sequence[str]], *, by_name: bool = False) -> Callable[[object], Mapping[str, Any]]:
+    """Functions by name; each is called with the arguments that `known` has for it, positional or by name."""
+
+    def read(value: object) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise Wrong(f"is a {type(value).__name__}; it must be a mapping of names to functions")
+        for name, function in value.items():
+            if name not in known:
+                raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
+            expected = known[name]
+            fits = _takes(function, **dict.fromkeys(expected, "")) if by_name else _takes(function, *expected)
+            if not callable(function) or not fits:
+                raise Wrong(f"{name} must be a function of ({', '.join(expected)})")
+        return dict(value)
+
+    return read
+
+
+def _takes(function: Any, *positional: str, **named: str) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return callable(function)  # a built-in without a signature: its first call will tell
+    try:
+        signature.bind(*positional, **named)
+    except TypeError:
+        return False
+    return True
+
+
+def logger(value: object) -> logging.Logger:
+    if not isinstance(value, logging.Logger):
+        raise Wrong(f"is a {type(value).__name__}; it must be a logging.Logger")
+    return value
+
+
+def mount_prefix(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or value.endswith("/") or len(value) < 2:
+        raise Wrong(f"is {value!r}; it must begin with / and not end with it, such as '/auth'")
+    return value

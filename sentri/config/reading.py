@@ -1,0 +1,73 @@
+"""How options are read: one reader an option, every finding of a call in one error.
+
+A reader takes what was given and returns what is meant, or raises `Wrong` with words that follow the option's name:
+what was given (never the value of a secret) and what is allowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar
+
+from sentri.errors import ConfigurationError
+
+__all__ = ["Options", "Wrong", "option", "optional", "suggestion"]
+
+T = TypeVar("T")
+
+
+class Wrong(Exception):
+    """What is wrong with the option that is being read; the text continues the option's name."""
+
+
+def option(read: Callable[[Any], T], *, default: Any = dataclasses.MISSING, secret: bool = False) -> Any:
+    """A field of an `Options` class: its reader, its default, and whether its value is kept out of the repr."""
+    return dataclasses.field(default=default, repr=not secret, metadata={"read": read})
+
+
+def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """The reader that leaves None alone."""
+    return lambda value: None if value is None else read(value)
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """`; did you mean NAME?` for the nearest known name, or nothing."""
+    near = difflib.get_close_matches(str(name), list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+class Options:
+    """Base of a frozen dataclass whose fields were made by `option`."""
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any], *checks: Callable[[Mapping[str, Any]], list[str]]) -> Self:
+        """The options, or one `CONFIGURATION_ERROR` that lists everything that is wrong with them.
+
+        A check sees the options that could be read, by name, and answers with findings of its own.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        findings = [f"{name}: unknown option{suggestion(name, fields)}" for name in given if name not in fields]
+        values: dict[str, Any] = {}
+        for name, field in fields.items():
+            if name in given:
+                try:
+                    values[name] = field.metadata["read"](given[name])
+                except Wrong as wrong:
+                    findings.append(f"{name} {wrong}")
+            elif field.default is dataclasses.MISSING:
+                findings.append(f"{name} is required")
+            else:
+                values[name] = field.default
+        findings += cls.contradictions(values)
+        for check in checks:
+            findings += check(values)
+        if findings:
+            raise ConfigurationError("; ".join(findings))
+        return cls(**values)
+
+    @classmethod
+    def contradictions(cls, values: dict[str, Any]) -> list[str]:  # noqa: ARG003 - for those who override it
+        """Findings between options. Sees the options that could be read, and may fill in derived defaults."""
+        return []

@@ -1,0 +1,1 @@
+"""Signing keys: the algorithm table, the key ring, the published key set."""

@@ -1,0 +1,308 @@
+"""Server mode, put together: storage, flows, tokens, endpoints. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from sentri.accounts import authenticating
+from sentri.accounts.context import Context, Rules
+from sentri.accounts.facade import Accounts
+from sentri.accounts.hooks import HookRunner
+from sentri.clock import Clock, system_clock
+from sentri.config.options import ServerOptions
+from sentri.config.readers import mount_prefix
+from sentri.config.reading import Wrong
+from sentri.errors import ConfigurationError
+from sentri.identity import AuthUser, RefreshClaims
+from sentri.keys.algorithms import ALGORITHMS, algorithm_named
+from sentri.keys.keyring import FixedKeys, GeneratedKeys, Keys
+from sentri.keys.signing import findings
+from sentri.opening import Opening
+from sentri.passwords.hashing import PasswordHasher
+from sentri.passwords.policy import check_new_password, check_password
+from sentri.randomness import new_jti
+from sentri.storage.database import Database
+from sentri.storage.migrating import migrate
+from sentri.storage.sessions import Sessions
+from sentri.storage.users import Users
+from sentri.tokens.access import AccessTokens
+from sentri.tokens.refresh import RefreshTokens
+from sentri.web.app import build_app
+from sentri.web.auth import AUTH, Auth
+from sentri.web.errors import OnUnhandled, SubApplicationErrors
+from sentri.web.handlers import Endpoints, Gatekeeping
+from sentri.web.services import Services
+
+__all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
+
+
+class AuthServer(Auth):
+    """An auth server: users, sessions and tokens in a database, endpoints to mount, guards for the host's handlers.
+
+    Made by `sentri.create_auth` or `sentri.create_auth_server`. It serves one application; outside of one,
+    `async with auth:` opens and closes it, and `auth.accounts` and `auth.migrate()` open it on first use.
+
+    Args:
+        options: what `ServerOptions.read` made of the configuration.
+        keys: where the signing keys come from.
+        clock: the source of time for everything that expires.
+    """
+
+    def __init__(self, options: ServerOptions, keys: Keys, *, clock: Clock = system_clock) -> None:
+        super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
+        self._options = options
+        self._keys = keys
+        self._clock = clock
+        self._database = Database(options.db, logger=options.logger)
+        self._context = _context(options, keys, clock, self._database)
+        self._opening = Opening(self._open, self._close)
+        self._accounts = Accounts(self._context, self._opening.use)
+        self._own: set[int] = set()
+        self._serving = False
+
+    def __repr__(self) -> str:
+        return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"
+
+    # --- life
+
+    async def __aenter__(self) -> Self:
+        await self._opening.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opening.leave()
+
+    async def migrate(self) -> list[str]:
+        """Create or upgrade the schema; the names of the migrations that were applied.
+
+        Safe to repeat, and safe when many processes start at once. Raises `SERVICE_UNAVAILABLE` while the database
+        does not answer.
+        """
+        await self._opening.use()
+        return await migrate(self._database)
+
+    async def _open(self) -> None:
+        await asyncio.to_thread(self._keys.ring)  # making a key pair takes a while
+        await self._database.open()
+
+    async def _close(self) -> None:
+        await self._context.hooks.close()
+        self._context.hasher.close()
+        await self._database.close()
+
+    # --- in an application
+
+    def app(self) -> web.Application:
+        """The sub-application with the endpoints: `app.add_subapp("/auth", auth.app())`.
+
+        It opens the auth object when the application starts, migrates (`migrate_on_startup`), and closes it at the
+        end. A second mount raises `CONFIGURATION_ERROR` at start-up.
+        """
+        endpoints = Endpoints(
+            services=Services(self._accounts, self._context, self._options.router or {}),
+            context=self._context,
+            gates=_gatekeeping(self._options),
+            identify=self.identify,
+            published=lambda: self._keys.ring().published(),
+        )
+        errors = SubApplicationErrors(self._logger, None)
+        app = build_app(endpoints, errors, registration=self._options.registration)
+        app.cleanup_ctx.append(self._serve)
+        app.on_shutdown.append(self._flush)
+        return app
+
+    def setup(self, app: web.Application, prefix: str = "/auth", *, on_unhandled: OnUnhandled | None = None) -> None:
+        """Wire everything into an application in one line: the error middleware (after the middlewares that are there
+        already), the sub-application under `prefix`, and `app[sentri.AUTH]` for guards that are imported.
+
+        Raises `CONFIGURATION_ERROR` for an application that has an auth object, or a prefix that cannot be one.
+        """
+        try:
+            mount_prefix(prefix)
+        except Wrong as wrong:
+            raise ConfigurationError(f"prefix {wrong}") from None
+        if AUTH in app:
+            raise ConfigurationError("this application has an auth object already")
+        app[AUTH] = self
+        app.middlewares.append(self.error_middleware(on_unhandled))
+        app.add_subapp(prefix, self.app())
+
+    async def _serve(self, app: web.Application) -> AsyncIterator[None]:
+        if self._serving:
+            raise ConfigurationError("this auth object is mounted already; one auth object serves one application")
+        self._serving = True
+        self._own.add(id(app))
+        try:
+            self._check_middlewares()
+            async with self:
+                if self._options.migrate_on_startup:
+                    await self.migrate()
+                self._warn()
+                yield
+        finally:
+            self._own.discard(id(app))
+            self._serving = False
+
+    async def _flush(self, _: web.Application) -> None:
+        # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
+        await self._context.hooks.close()
+
+    def _warn(self) -> None:
+        if isinstance(self._keys, GeneratedKeys):
+            self._logger.warning(
+                "The signing keys live in this process's memory: after a restart, and in a second process, every "
+                "token is refused. Give create_auth a secret of your own to keep them."
+            )
+
+    def _is_own(self, app: web.Application) -> bool:
+        return id(app) in self._own
+
+    # --- accounts and tokens
+
+    @property
+    def accounts(self) -> Accounts:
+        """The built-in services as Python functions, for trusted callers."""
+        return self._accounts
+
+    async def authenticate(self, token: str) -> AuthUser:
+        """The user of an access token as they are now, after everything that `protect` checks.
+
+        Raises `TOKEN_INVALID`; `TOKEN_EXPIRED`; `UNAUTHORIZED` for a session that has ended; `SERVICE_UNAVAILABLE`.
+        """
+        await self._opening.use()
+        return await authenticating.authenticate(self._context, token)
+
+    async def _recheck(self, user: AuthUser) -> AuthUser:
+        await self._opening.use()
+        return await authenticating.check_session(self._context, user)
+
+    def sign_access_token(self, user: AuthUser) -> str:
+        """An access token for the user and the session that `user.session_id` names.
+
+        `protect` accepts it while that session lives. Raises `VALIDATION_ERROR` for a user without a session.
+        """
+        return self._context.access.sign(user)[0]
+
+    def sign_refresh_token(self, session_id: str) -> str:
+        """A refresh token outside the chain of any session: `verify_refresh_token` reads it, `/refresh` answers it
+        with 401 and leaves the session alone. `auth.accounts.start_session` gives tokens that can be refreshed.
+        """
+        now = self._clock()
+        token, _ = self._context.refresh.sign(
+            session_id=session_id,
+            user_id=None,
+            jti=new_jti(),
+            issued_at=now,
+            expires_at=now + self._options.refresh_expires_in,
+        )
+        return token
+
+    def verify_access_token(self, token: str) -> AuthUser:
+        """The user that an access token names, by the token alone: whether its session lives is not asked.
+
+        Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right.
+        """
+        return self._context.access.verify(token).user
+
+    def verify_refresh_token(self, token: str) -> RefreshClaims:
+        """What a refresh token says, by the token alone. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED`."""
+        return self._context.refresh.verify(token)
+
+    async def hash_password(self, password: str) -> str:
+        """The bcrypt hash of a password, made off the event loop. Raises `VALIDATION_ERROR` for one that may not be
+        set: shorter than 8 characters, or longer than 72 bytes in UTF-8.
+        """
+        return await self._context.hasher.hash(check_new_password(password))
+
+    async def verify_password(self, password: str, hashed: str) -> bool:
+        """Whether the password is the one that was hashed; False for a malformed hash.
+
+        Raises `VALIDATION_ERROR` for a password of more than 72 bytes in UTF-8.
+        """
+        return await self._context.hasher.verify(check_password(password), hashed)
+
+
+def server_of_options(given: Mapping[str, Any], *, clock: Clock = system_clock) -> AuthServer:
+    """The server with the keys of its `secret`. Raises `CONFIGURATION_ERROR` with every finding."""
+    options = ServerOptions.read(given, _required_secret, _key_findings)
+    algorithm = algorithm_named(options.algorithm)
+    if algorithm is None or options.secret is None:
+        raise ConfigurationError("secret is required")
+    return AuthServer(options, FixedKeys(options.secret, algorithm), clock=clock)
+
+
+def server_with_generated_keys(given: Mapping[str, Any], *, clock: Clock = system_clock) -> AuthServer:
+    """The server with an RSA-2048 key pair of its own. Raises `CONFIGURATION_ERROR` with every finding."""
+    options = ServerOptions.read({"algorithm": "RS256", **given}, lambda _: _not_for_generated(given))
+    return AuthServer(options, GeneratedKeys(ALGORITHMS["RS256"]), clock=clock)
+
+
+def _not_for_generated(given: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} is not an option of create_auth_server, which makes RS256 keys of its own; use create_auth"
+        for name in ("algorithm", "secret")
+        if name in given
+    ]
+
+
+def _required_secret(values: Mapping[str, Any]) -> list[str]:
+    return ["secret is required"] if values.get("secret", ()) is None else []
+
+
+def _key_findings(values: Mapping[str, Any]) -> list[str]:
+    algorithm = algorithm_named(values.get("algorithm"))
+    if algorithm is None:
+        known = ", ".join(sorted({*ALGORITHMS, "EdDSA"}))
+        return [f"algorithm is {values['algorithm']!r}; allowed are {known}"] if "algorithm" in values else []
+    return findings(algorithm, values.get("secret") or ())
+
+
+def _gatekeeping(options: ServerOptions) -> Gatekeeping:
+    return Gatekeeping(
+        api_keys=tuple(hashlib.sha256(key.encode()).digest() for key in options.api_key or ()),
+        registration_roles=frozenset(options.registration_roles or ()),
+        admin_roles=frozenset(options.admin_roles or ()),
+        reauth_within=options.reauth_within,
+    )
+
+
+def _context(options: ServerOptions, keys: Keys, clock: Clock, database: Database) -> Context:
+    algorithm = algorithm_named(options.algorithm)
+    if algorithm is None:
+        raise ConfigurationError("algorithm is unknown")
+    return Context(
+        users=Users(database),
+        sessions=Sessions(database, clock),
+        hasher=PasswordHasher(options.salt_rounds),
+        access=AccessTokens(
+            keys,
+            algorithm=algorithm.name,
+            lifetime=options.access_expires_in,
+            issuer=options.issuer,
+            audience=options.audience or (),
+            clock=clock,
+        ),
+        refresh=RefreshTokens(keys, clock),
+        hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
+        clock=clock,
+        rules=Rules(
+            valid_roles=options.valid_roles,
+            refresh_expires_in=options.refresh_expires_in,
+            session_expires_in=options.session_expires_in,
+            refresh_leeway=options.refresh_leeway,
+            callback_timeout=options.hook_timeout,
+            issuer=options.issuer,
+            identifier_validator=options.identifier_validator,
+            password_validator=options.password_validator,
+            is_token_revoked=options.is_token_revoked,
+        ),
+        logger=options.logger,
+    )

@@ -1,0 +1,80 @@
+"""What `Database` asks of a driver. Tortoise's clients and the drivers' connections are `Any`: they stay in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sentri.config.database import Database as DatabaseOptions
+from sentri.config.database import Dialect
+from sentri.storage.failures import Fault
+from sentri.storage.values import Values
+
+__all__ = ["Driver", "Row", "Session"]
+
+Row = Mapping[str, Any]
+
+
+class Session(Protocol):
+    """One connection, held for one piece of work. Exceptions are the driver's own: `Database` translates them."""
+
+    async def run(self, sql: str, *values: Any) -> int:
+        """Execute a statement; how many rows it matched or wrote."""
+        ...
+
+    async def rows(self, sql: str, *values: Any) -> Sequence[Row]:
+        """Execute a query; its rows, which answer to column names."""
+        ...
+
+    async def row(self, sql: str, *values: Any) -> Row | None:
+        """Execute a query; its first row."""
+        ...
+
+
+class Driver(Protocol):
+    """One kind of database."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def values(self) -> Values:
+        """How values look in its columns."""
+        ...
+
+    @property
+    def begin(self) -> Sequence[str]:
+        """The statements that open a transaction."""
+        ...
+
+    def client(self, options: DatabaseOptions, timeout: float) -> Any:
+        """Tortoise's client for this database, not connected yet. Time-out in seconds."""
+        ...
+
+    def session(self, connection: Any) -> Session:
+        """Our session on a connection that the client lent."""
+        ...
+
+    def sql(self, text: str, **parts: str) -> str:
+        """The dialect's own statement, from one written with `?`, `{for_update}`, `{for_share}` and `{parts}`."""
+        ...
+
+    def among(self, count: int) -> str:
+        """`= ?`, or the condition that holds for any of `count` ids, in the dialect's SQL."""
+        ...
+
+    def ids(self, ids: Sequence[str]) -> Sequence[Any]:
+        """The values that go with `among`."""
+        ...
+
+    def fault(self, error: BaseException) -> Fault | None:
+        """What the driver's exception means; None for exceptions that are not the driver's."""
+        ...
+
+    async def roll_back(self, connection: Any) -> None:
+        """End a transaction that may be open, after an error that the server reported."""
+        ...
+
+    async def drop(self, connection: Any) -> None:
+        """Make sure that nobody uses a connection again that was left in the middle of a statement."""
+        ...

@@ -1,0 +1,136 @@
+"""MySQL and MariaDB through asyncmy."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from sentri.config.database import Database as DatabaseOptions
+from sentri.config.database import Dialect
+from sentri.errors import ConfigurationError
+from sentri.storage.drivers.driver import Row
+from sentri.storage.failures import Fault, Nature
+from sentri.storage.values import MysqlValues, Values
+
+try:
+    from asyncmy import errors
+    from asyncmy.constants.CLIENT import FOUND_ROWS
+    from asyncmy.cursors import DictCursor
+except ImportError:
+    # Before Tortoise is asked for its client: without asyncmy it would take aiomysql, which corrupts bytes.
+    raise ConfigurationError('db: MySQL and MariaDB need asyncmy: pip install "sentri-auth[mysql]"') from None
+
+from tortoise.backends.mysql.client import MySQLClient  # asyncmy must be there first
+
+__all__ = ["MysqlDriver"]
+
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/ and https://mariadb.com/kb/en/mariadb-error-code-reference/
+_NATURES: Final = {
+    1062: Nature.TAKEN,
+    1213: Nature.CONFLICT,  # deadlock: InnoDB rolled the transaction back
+    1020: Nature.CONFLICT,  # MariaDB: record has changed since last read
+    1044: Nature.REFUSED,  # access denied to the database
+    1045: Nature.REFUSED,  # access denied
+    1049: Nature.REFUSED,  # unknown database
+    0: Nature.UNAVAILABLE,  # asyncmy: not connected
+    1037: Nature.UNAVAILABLE,  # out of memory
+    1040: Nature.UNAVAILABLE,  # too many connections
+    1053: Nature.UNAVAILABLE,  # shutdown in progress
+    1077: Nature.UNAVAILABLE,  # normal shutdown
+    1079: Nature.UNAVAILABLE,  # shutdown complete
+    1114: Nature.UNAVAILABLE,  # table or disk full
+    1152: Nature.UNAVAILABLE,  # aborted connection
+    1203: Nature.UNAVAILABLE,  # too many connections of this user
+    1205: Nature.UNAVAILABLE,  # lock wait timeout
+    1226: Nature.UNAVAILABLE,  # user has exceeded a resource
+    1290: Nature.UNAVAILABLE,  # read only: a primary that became a replica
+    1317: Nature.UNAVAILABLE,  # query interrupted
+    1792: Nature.UNAVAILABLE,  # read only transaction
+    1836: Nature.UNAVAILABLE,  # read only mode
+    1927: Nature.UNAVAILABLE,  # MariaDB: connection was killed
+    1969: Nature.UNAVAILABLE,  # MariaDB: max_statement_time
+    3024: Nature.UNAVAILABLE,  # MySQL: max_execution_time
+}
+
+
+class MysqlSession:
+    """An asyncmy connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, *values: Any) -> int:
+        async with self._connection.cursor() as cursor:
+            return int(await cursor.execute(sql, values or None))
+
+    async def rows(self, sql: str, *values: Any) -> Sequence[Row]:
+        async with self._connection.cursor(DictCursor) as cursor:
+            await cursor.execute(sql, values or None)
+            return cast("Sequence[Row]", await cursor.fetchall())
+
+    async def row(self, sql: str, *values: Any) -> Row | None:
+        rows = await self.rows(sql, *values)
+        return rows[0] if rows else None
+
+
+class MysqlDriver:
+    """How sentri speaks to MySQL and MariaDB.
+
+    READ COMMITTED, not the default REPEATABLE READ: what decides here are conditional writes and locking reads,
+    which see the latest rows in both; but REPEATABLE READ also locks the gaps between them, so that log-ins and
+    log-outs of different users would deadlock, and a loser would re-read its old snapshot.
+    """
+
+    dialect: Dialect = "mysql"
+    values: Values = MysqlValues()
+    begin: Sequence[str] = ("START TRANSACTION",)
+
+    def client(self, options: DatabaseOptions, timeout: float) -> Any:
+        extra: dict[str, Any] = {"ssl": ssl.create_default_context()} if options.ssl else {}
+        return MySQLClient(
+            connection_name="sentri",
+            user=cast("str", options.user),
+            password=options.password or "",
+            database=options.database,
+            host=options.host or "127.0.0.1",
+            port=options.port or 3306,
+            charset="utf8mb4",
+            minsize=1,
+            maxsize=options.max,
+            connect_timeout=timeout,
+            # Row counts as the other databases have them: rows that matched, not only those whose values differ.
+            client_flag=FOUND_ROWS,
+            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            **extra,
+        )
+
+    def session(self, connection: Any) -> MysqlSession:
+        return MysqlSession(connection)
+
+    def sql(self, text: str, **parts: str) -> str:
+        # LOCK IN SHARE MODE: MariaDB does not know FOR SHARE, MySQL 8 knows both.
+        locks = text.format(for_update="FOR UPDATE", for_share="LOCK IN SHARE MODE", **parts)
+        return locks.replace("?", "%s")
+
+    def among(self, count: int) -> str:
+        return "= ?" if count == 1 else f"IN ({', '.join('?' * count)})"
+
+    def ids(self, ids: Sequence[str]) -> Sequence[Any]:
+        return ids
+
+    def fault(self, error: BaseException) -> Fault | None:
+        if isinstance(error, errors.MySQLError):
+            number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            lost = Nature.UNAVAILABLE if 2000 <= number < 3000 else Nature.WRONG  # the client's own range
+            return Fault(_NATURES.get(number, lost), type(error).__name__, str(number))
+        return None
+
+    async def roll_back(self, connection: Any) -> None:
+        if connection.get_transaction_status():
+            await connection.rollback()
+
+    async def drop(self, connection: Any) -> None:
+        connection.close()

@@ -1,0 +1,112 @@
+"""SQLite through aiosqlite: one connection a process, any number of processes a file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from tortoise.backends.sqlite.client import SqliteClient
+
+from sentri.config.database import Database as DatabaseOptions
+from sentri.config.database import Dialect
+from sentri.storage.drivers.driver import Row
+from sentri.storage.failures import Fault, Nature
+from sentri.storage.values import SqliteValues, Values
+
+__all__ = ["SqliteDriver"]
+
+# https://www.sqlite.org/rescode.html
+_NATURES: Final = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: Nature.TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Nature.TAKEN,
+    sqlite3.SQLITE_BUSY: Nature.CONFLICT,
+    sqlite3.SQLITE_LOCKED: Nature.CONFLICT,
+    sqlite3.SQLITE_CANTOPEN: Nature.REFUSED,
+    sqlite3.SQLITE_NOTADB: Nature.REFUSED,
+    sqlite3.SQLITE_PERM: Nature.REFUSED,
+    sqlite3.SQLITE_READONLY: Nature.UNAVAILABLE,
+    sqlite3.SQLITE_INTERRUPT: Nature.UNAVAILABLE,
+    sqlite3.SQLITE_IOERR: Nature.UNAVAILABLE,
+    sqlite3.SQLITE_FULL: Nature.UNAVAILABLE,
+    sqlite3.SQLITE_PROTOCOL: Nature.UNAVAILABLE,
+}
+
+
+class _Unseen(tuple[Any, ...]):
+    """Values of a statement. aiosqlite logs the repr of all that it executes at DEBUG; this one shows nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"({len(self)} values)"
+
+
+class SqliteSession:
+    """An aiosqlite connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def run(self, sql: str, *values: Any) -> int:
+        async with self._connection.execute(sql, _Unseen(values)) as cursor:
+            return max(int(cursor.rowcount), 0)
+
+    async def rows(self, sql: str, *values: Any) -> Sequence[Row]:
+        return cast("Sequence[Row]", await self._connection.execute_fetchall(sql, _Unseen(values)))
+
+    async def row(self, sql: str, *values: Any) -> Row | None:
+        rows = await self.rows(sql, *values)
+        return rows[0] if rows else None
+
+
+class SqliteDriver:
+    """How sentri speaks to SQLite."""
+
+    dialect: Dialect = "sqlite"
+    values: Values = SqliteValues()
+    # A deferred BEGIN that reads and then writes fails at once ("database is locked") when another process wrote
+    # in between; this one waits for its turn.
+    begin: Sequence[str] = ("BEGIN IMMEDIATE",)
+
+    def client(self, options: DatabaseOptions, timeout: float) -> Any:
+        # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the
+        # thread is free again when it strikes.
+        return SqliteClient(
+            options.database, connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL"
+        )
+
+    def session(self, connection: Any) -> SqliteSession:
+        return SqliteSession(connection)
+
+    def sql(self, text: str, **parts: str) -> str:
+        return text.format(for_update="", for_share="", **parts)  # BEGIN IMMEDIATE is the lock
+
+    def among(self, count: int) -> str:
+        return "= ?" if count == 1 else f"IN ({', '.join('?' * count)})"
+
+    def ids(self, ids: Sequence[str]) -> Sequence[Any]:
+        return ids
+
+    def fault(self, error: BaseException) -> Fault | None:
+        if not isinstance(error, sqlite3.Error):
+            return None
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # the sqlite3 module's own: a closed connection, a value of an unknown type
+            return Fault(Nature.WRONG, type(error).__name__)
+        return Fault(_NATURES.get(code) or _NATURES.get(code & 0xFF, Nature.WRONG), type(error).__name__, str(code))
+
+    async def roll_back(self, connection: Any) -> None:
+        with suppress(sqlite3.OperationalError):  # "no transaction is active"
+            await connection.execute("ROLLBACK")
+
+    async def drop(self, connection: Any) -> None:
+        """There is one connection only, so it is not dropped: its statement is stopped, its transaction undone.
+
+        The thread takes one statement after the other: this ROLLBACK comes after whatever is still running.
+        """
+        await connection.interrupt()
+        await self.roll_back(connection)

@@ -1,0 +1,101 @@
+"""Access tokens (RFC 9068): short-lived, verified by everybody who has the key."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sentri.clock import Clock
+from sentri.errors import SentriError
+from sentri.identity import AuthUser
+from sentri.keys.keyring import Keys
+from sentri.randomness import new_jti
+from sentri.tokens import claims as reading
+from sentri.tokens.compact import TokenFormat, expired, refused
+
+__all__ = ["AccessClaims", "AccessTokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What an access token says: whose it is, and until when (seconds since the Unix epoch)."""
+
+    user: AuthUser
+    expires_at: float
+
+
+class AccessTokens:
+    """Signs and verifies the access tokens of one auth server.
+
+    Args:
+        keys: where the key ring comes from.
+        algorithm: the one algorithm of those keys.
+        lifetime: seconds from signing to `exp`.
+        issuer: written as `iss` and required when verifying; None for neither.
+        audience: written as `aud`, one of them required when verifying; empty for neither.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        algorithm: str,
+        lifetime: float,
+        issuer: str | None,
+        audience: tuple[str, ...],
+        clock: Clock,
+    ) -> None:
+        self._keys = keys
+        self._format = TokenFormat("at+jwt", algorithm)
+        self._lifetime = lifetime
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+
+    def sign(self, user: AuthUser, *, until: float = math.inf) -> tuple[str, int]:
+        """The user's token and its `exp`, which never lies behind `until`, the end of the session."""
+        if user.session_id is None:
+            raise SentriError(
+                "VALIDATION_ERROR", "session_id: an access token belongs to a session; this user has none."
+            )
+        now = self._clock()
+        exp = math.floor(min(now + self._lifetime, until))
+        said: dict[str, Any] = {
+            "sub": user.id,
+            "sid": user.session_id,
+            "identifier": user.identifier,
+            "roles": user.roles,
+            "iat": math.floor(now),
+            "exp": exp,
+            "jti": new_jti(),
+        }
+        if self._issuer is not None:
+            said["iss"] = self._issuer
+        if self._audience:
+            said["aud"] = self._audience[0] if len(self._audience) == 1 else self._audience
+        key = self._keys.ring().signing
+        return self._format.sign(said, key.jwk, key.kid), exp
+
+    def verify(self, token: object, *, expired_too: bool = False) -> AccessClaims:
+        """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right.
+
+        `exp` has no leeway: a token is dead in the second that it names. `expired_too` leaves `exp` unjudged.
+        """
+        said = self._format.open(token, self._keys.ring().candidates)
+        now = self._clock()
+        user = AuthUser(
+            id=reading.canonical_id(said, "sub"),
+            identifier=reading.text(said, "identifier"),
+            roles=reading.texts(said, "roles"),
+            session_id=reading.canonical_id(said, "sid"),
+            issuer=reading.text(said, "iss") if "iss" in said else None,
+        )
+        expires_at = reading.moment(said, "exp")
+        reading.check_issued(said, now)
+        reading.check_audience(said, self._audience)
+        if self._issuer is not None and user.issuer != self._issuer:
+            raise refused()
+        if now >= expires_at and not expired_too:
+            raise expired()
+        return AccessClaims(user, expires_at)

@@ -1,0 +1,1 @@
+"""What aiohttp sees: the sub-application, the guards, the envelope."""

@@ -1,0 +1,241 @@
+"""What both modes give an application: guards, middlewares, and the user of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, overload
+
+from aiohttp import web
+
+from sentri.errors import ConfigurationError, SentriError
+from sentri.identity import AuthUser
+from sentri.web.bearer import bearer_token, no_token
+from sentri.web.errors import ErrorMiddleware, OnUnhandled
+from sentri.web.guards import Check, Guard, GuardedHandler, Guards
+from sentri.web.protecting import ProtectMiddleware, mark_public
+from sentri.web.request_keys import USER, OwnKey, publish
+
+__all__ = ["AUTH", "Auth", "authorize", "current_user", "permit", "protect"]
+
+H = TypeVar("H")
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """How a request was authenticated: what the guards of one auth object remember of it."""
+
+    user: AuthUser
+    token: str = field(repr=False)
+
+
+class Auth(ABC):
+    """An auth object: guards for handlers, middlewares for applications. Made by `sentri.create_auth`."""
+
+    def __init__(
+        self,
+        *,
+        valid_roles: Collection[str] | None,
+        callback_timeout: float,
+        logger: logging.Logger,
+    ) -> None:
+        self._valid_roles = None if valid_roles is None else frozenset(valid_roles)
+        self._callback_timeout = callback_timeout
+        self._logger = logger
+        # A key of this object's own: two auth objects in one process never read one another's answers.
+        self._memo: OwnKey[Authentication] = OwnKey()
+        self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide)
+        self._protecting: list[ProtectMiddleware] = []
+
+    # --- guards
+
+    @overload
+    def protect(self, handler: GuardedHandler, /) -> GuardedHandler: ...
+    @overload
+    def protect(self) -> Guard: ...
+    def protect(self, handler: Any = None) -> Any:
+        """Let only authenticated requests through: `@auth.protect` or `@auth.protect()`.
+
+        For `async def` handlers, `web.View` methods and whole `web.View` classes (with their subclasses). A refused
+        request gets 401 (`UNAUTHORIZED`, `TOKEN_INVALID`, `TOKEN_EXPIRED`), or 503 where that can't be told.
+        """
+        return self._guards.protect() if handler is None else self._guards.protect(handler)
+
+    def authorize(self, *roles: str) -> Guard:
+        """Let only users through who have one of the roles: `@auth.authorize("admin", "editor")`.
+
+        Authenticates by itself where no other guard has, so an order mistake opens nothing. Others get 403 `FORBIDDEN`.
+        No role at all, or one that is not in `valid_roles`, raises `CONFIGURATION_ERROR` at decoration.
+        """
+        return self._guards.authorize(*roles)
+
+    @overload
+    def permit(self, check: Check, /) -> Guard: ...
+    @overload
+    def permit(self, *, roles: Collection[str], check: Check) -> Guard: ...
+    @overload
+    def permit(self, *, check: Check) -> Guard: ...
+    def permit(self, *args: Any, **kwargs: Any) -> Guard:
+        """Let users through whom `check(request, user)` allows: `@auth.permit(is_owner)`.
+
+        With `roles=[…]` a user who has one of them passes without the check. Authenticates by itself where no other
+        guard has. The check is plain or async and answers with a bool; anything else, an exception or a time-out is
+        500 `INTERNAL_ERROR`, never a pass.
+        """
+        return self._guards.permit(*args, **kwargs)
+
+    def public(self, handler: H) -> H:
+        """Mark a handler as open to all under `protect_middleware`. A guard on it still guards."""
+        marked: H = mark_public(handler, self)
+        return marked
+
+    def protect_middleware(self, exclude: Iterable[str] = ()) -> ProtectMiddleware:
+        """A middleware that protects the whole application or sub-application that it is installed in.
+
+        Args:
+            exclude: routes that stay open, by their exact pattern (`"/files/{name}"`) or as a subtree (`"/docs/*"`),
+                with the prefix of a sub-application. An entry that no route has is a `CONFIGURATION_ERROR`.
+        """
+        middleware = ProtectMiddleware(self._guards, owner=self, is_own=self._is_own, exclude=exclude)
+        self._protecting.append(middleware)
+        return middleware
+
+    def error_middleware(self, on_unhandled: OnUnhandled | None = None) -> ErrorMiddleware:
+        """A middleware that answers `SentriError` with the envelope, everywhere in the host application.
+
+        aiohttp's HTTP errors of the host stay its own. Any other exception becomes 500 `INTERNAL_ERROR`, with the
+        traceback in the log; `on_unhandled(request, error)` is told, and may return a response to send instead.
+        """
+        return ErrorMiddleware(self._logger, on_unhandled)
+
+    # --- the user of a request
+
+    async def identify(self, request: web.Request) -> AuthUser:
+        """The user whom the request's token names, asked once a request. Raises what a guard would refuse it with."""
+        known = request.get(self._memo)
+        if known is None:
+            token = bearer_token(request)
+            if token is None:
+                raise no_token()
+            known = request[self._memo] = Authentication(await self.authenticate(token), token)
+        return known.user
+
+    async def user(self, request: web.Request) -> AuthUser | None:
+        """The user of a request to a page that is open to all; None where there is no good token.
+
+        Raises `SERVICE_UNAVAILABLE` where that can't be told.
+        """
+        try:
+            user = await self.identify(request)
+        except SentriError as error:
+            if error.status_code != 401:
+                raise
+            return None
+        publish(request, user)
+        return user
+
+    async def recheck(self, request: web.Request) -> AuthUser:
+        """Ask again, in the middle of a stream or a WebSocket, whether the session still stands.
+
+        The user as they are now. Raises `UNAUTHORIZED` once the session has ended or was revoked, or the user was
+        disabled. The access token's own `exp` is not asked again: it was good when the stream began.
+        """
+        known = request.get(self._memo)
+        if known is None:
+            return await self.identify(request)
+        user = await self._recheck(known.user)
+        request[self._memo] = Authentication(user, known.token)
+        publish(request, user)
+        return user
+
+    def get_current_access_token(self, request: web.Request) -> str | None:
+        """The access token that the request was authenticated with; None where it was not."""
+        known = request.get(self._memo)
+        return None if known is None else known.token
+
+    @abstractmethod
+    async def authenticate(self, token: str) -> AuthUser:
+        """The user of an access token, after everything that `protect` checks.
+
+        Raises `TOKEN_INVALID`, `TOKEN_EXPIRED`, `UNAUTHORIZED`, or an error of status 503.
+        """
+
+    @abstractmethod
+    async def _recheck(self, user: AuthUser) -> AuthUser: ...
+
+    @abstractmethod
+    def _is_own(self, app: web.Application) -> bool: ...
+
+    # --- what guards ask
+
+    def check_roles(self, roles: frozenset[str]) -> None:
+        """Raises `CONFIGURATION_ERROR` for a role that does not exist."""
+        if self._valid_roles is not None and not roles <= self._valid_roles:
+            strange = sorted(roles - self._valid_roles)
+            raise ConfigurationError(f"a guard names {strange}; valid_roles are {sorted(self._valid_roles)}")
+
+    async def decide(self, check: Check, request: web.Request, user: AuthUser) -> bool:
+        """Run a permission check. Raises `INTERNAL_ERROR` unless it answers with a bool in time."""
+        try:
+            async with asyncio.timeout(self._callback_timeout):
+                answer: object = check(request, user)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+            if not isinstance(answer, bool):
+                raise TypeError(f"the check returned a {type(answer).__name__}, not a bool")  # noqa: TRY301
+        except Exception as error:
+            self._logger.exception("The permission check %r gave no answer; the request was refused.", check)
+            raise SentriError("INTERNAL_ERROR", "The permission could not be checked.") from error
+        return answer
+
+    def _check_middlewares(self) -> None:
+        for middleware in self._protecting:
+            middleware.check_applications()
+
+
+AUTH: Final[web.AppKey[Auth]] = web.AppKey("sentri.auth", Auth)
+"""Where an application keeps its auth object: `app[sentri.AUTH] = auth`, done by `auth.setup(app)`."""
+
+
+def current_user(request: web.Request) -> AuthUser:
+    """The user that the request's guard found.
+
+    Raises `UNAUTHORIZED` where no guard ran, with a line in the log: the handler was meant to be guarded.
+    """
+    user: AuthUser | None = request.get(USER)
+    if user is None:
+        logging.getLogger("sentri").error(
+            "current_user() was asked in %s %s, but no guard ran there", request.method, request.match_info.handler
+        )
+        raise no_token()
+    return user
+
+
+def _auth_of(request: web.Request) -> Auth:
+    auth: Auth | None = request.config_dict.get(AUTH)
+    if auth is None:
+        raise ConfigurationError("a guard of sentri's found no auth object: call auth.setup(app)")
+    return auth
+
+
+async def _identify_late(request: web.Request) -> AuthUser:
+    return await _auth_of(request).identify(request)
+
+
+async def _decide_late(check: Check, request: web.Request, user: AuthUser) -> bool:
+    return await _auth_of(request).decide(check, request, user)
+
+
+_late = Guards(
+    _identify_late,
+    check_roles=lambda _: None,
+    decide=_decide_late,
+    roles_at_request=lambda request, roles: _auth_of(request).check_roles(roles),
+)
+protect = _late.protect
+authorize = _late.authorize
+permit = _late.permit

@@ -1,0 +1,31 @@
+"""Tokens in the `Authorization` header (RFC 6750, section 2.1)."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from sentri.errors import SentriError
+from sentri.tokens.compact import refused
+
+__all__ = ["bearer_token", "no_token"]
+
+
+def bearer_token(request: web.BaseRequest) -> str | None:
+    """What follows `Bearer`, in any case; None where the header is absent or of another scheme.
+
+    Two `Authorization` headers are `TOKEN_INVALID`: nobody can say which one counts.
+    """
+    values = request.headers.getall(hdrs.AUTHORIZATION, ())
+    if not values:
+        return None
+    scheme, _, credentials = values[0].strip().partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    if len(values) > 1:
+        raise refused()
+    return credentials.strip()
+
+
+def no_token() -> SentriError:
+    """`UNAUTHORIZED` for a request that shows no token; its challenge names no error (RFC 6750, section 3)."""
+    return SentriError("UNAUTHORIZED", "Authentication is required.")

@@ -1,0 +1,199 @@
+"""Guards: decorators that keep a handler's type, authenticate once a request, and stack in any order."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Generator
+from typing import Any, Protocol, TypeVar, cast, overload
+
+from aiohttp import hdrs, web
+
+from sentri.errors import ConfigurationError, SentriError
+from sentri.identity import AuthUser
+from sentri.web.request_keys import publish
+
+__all__ = ["Check", "Guard", "GuardedHandler", "Guards", "is_open_preflight"]
+
+GuardedHandler = TypeVar("GuardedHandler", bound="Callable[..., Awaitable[web.StreamResponse]] | type[web.View]")
+Check = Callable[[web.Request, AuthUser], "bool | Awaitable[bool]"]
+"""`check(request, user)`, plain or async: may the user do this? Anything but a bool is an error, never a pass."""
+
+Identify = Callable[[web.Request], Awaitable[AuthUser]]
+Rule = Callable[[web.Request, AuthUser], Awaitable[None]]
+
+
+class Guard(Protocol):
+    """A decorator for a handler, a `web.View` method or a `web.View` class, which keeps its type."""
+
+    def __call__(self, handler: GuardedHandler, /) -> GuardedHandler: ...
+
+
+class Guards:
+    """The three guards over one way to tell who a request comes from.
+
+    Args:
+        identify: the user of a request, remembered for its other guards; raises what refuses the request.
+        check_roles: raises `CONFIGURATION_ERROR` for roles that do not exist; asked at decoration.
+        decide: runs a permission check; its answer is a bool, or it raises.
+    """
+
+    def __init__(
+        self,
+        identify: Identify,
+        *,
+        check_roles: Callable[[frozenset[str]], None],
+        decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
+        roles_at_request: Callable[[web.Request, frozenset[str]], None] | None = None,
+    ) -> None:
+        self._identify = identify
+        self._check_roles = check_roles
+        self._decide = decide
+        self._roles_at_request = roles_at_request
+
+    @overload
+    def protect(self, handler: GuardedHandler, /) -> GuardedHandler: ...
+    @overload
+    def protect(self) -> Guard: ...
+    def protect(self, handler: Any = None) -> Any:
+        """Let only authenticated requests through. Use it bare or called: `@protect`, `@protect()`."""
+        guard = self._guard(None)
+        return guard if handler is None else guard(handler)
+
+    def authorize(self, *roles: str) -> Guard:
+        """Let only users through who have at least one of the roles; anybody else gets 403 `FORBIDDEN`.
+
+        Authenticates by itself where no other guard has. No role, or one that does not exist, is a
+        `CONFIGURATION_ERROR` at decoration.
+        """
+        wanted = self._role_names("authorize", roles)
+
+        async def rule(request: web.Request, user: AuthUser) -> None:
+            self._check_late(request, wanted)
+            if wanted.isdisjoint(user.roles):
+                raise forbidden()
+
+        return self._guard(rule)
+
+    @overload
+    def permit(self, check: Check, /) -> Guard: ...
+    @overload
+    def permit(self, *, roles: Collection[str], check: Check) -> Guard: ...
+    @overload
+    def permit(self, *, check: Check) -> Guard: ...
+    def permit(self, check: Check | None = None, *, roles: Collection[str] | None = None) -> Guard:
+        """Let a user through whom `check(request, user)` allows; one who has a listed role passes without the check.
+
+        Authenticates by itself where no other guard has. The check must answer with a bool; anything else, an
+        exception or a time-out is a 500, never a pass.
+        """
+        permitted = _callable_check(check)
+        listed = frozenset[str]() if roles is None else self._role_names("permit", roles)
+
+        async def rule(request: web.Request, user: AuthUser) -> None:
+            self._check_late(request, listed)
+            if listed.isdisjoint(user.roles) and not await self._decide(permitted, request, user):
+                raise forbidden()
+
+        return self._guard(rule)
+
+    def _role_names(self, guard: str, roles: Collection[str]) -> frozenset[str]:
+        if isinstance(roles, str) or not roles or not all(isinstance(role, str) for role in roles):
+            raise ConfigurationError(f"{guard}() takes role names, at least one: @auth.{guard}(…'admin'…)")
+        names = frozenset(str(role) for role in roles)
+        self._check_roles(names)
+        return names
+
+    def _check_late(self, request: web.Request, roles: frozenset[str]) -> None:
+        if self._roles_at_request is not None and roles:
+            self._roles_at_request(request, roles)
+
+    async def enter(self, request: web.Request, rule: Rule | None = None) -> None:
+        """Authenticate the request, once, and apply the rule. Returns, or raises what refuses the request."""
+        user = await self._identify(request)
+        publish(request, user)
+        if rule is not None:
+            await rule(request, user)
+
+    def _guard(self, rule: Rule | None) -> Guard:
+        async def enter(request: web.Request) -> None:
+            await self.enter(request, rule)
+
+        def guard(handler: GuardedHandler, /) -> GuardedHandler:
+            if isinstance(handler, type):
+                return cast("GuardedHandler", _guarded_view(handler, enter))
+            return cast("GuardedHandler", _guarded_function(handler, enter))
+
+        return guard
+
+
+def forbidden() -> SentriError:
+    return SentriError("FORBIDDEN", "You are not allowed to do this.")
+
+
+def is_open_preflight(request: web.Request, handler: object) -> bool:
+    """Whether this is a CORS preflight to a handler made for it: registered for OPTIONS itself, or a View's `options`.
+
+    Browsers send preflights without credentials (Fetch standard, section 4.8), so a guard lets just these pass.
+    """
+    if request.method != hdrs.METH_OPTIONS:
+        return False
+    if hdrs.ORIGIN not in request.headers or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
+        return False
+    if isinstance(handler, type) and issubclass(handler, web.View):
+        return callable(getattr(handler, "options", None))
+    return request.match_info.route.method == hdrs.METH_OPTIONS
+
+
+def _guarded_function(handler: Any, enter: Callable[[web.Request], Awaitable[None]]) -> Any:
+    if not _is_async(handler):
+        raise ConfigurationError(f"{handler!r} cannot be guarded: it is no `async def` handler and no web.View class")
+
+    @functools.wraps(handler)
+    async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
+        request = _request_of(args)
+        if not is_open_preflight(request, type(args[0]) if isinstance(args[0], web.View) else handler):
+            await enter(request)
+        return cast("web.StreamResponse", await handler(*args, **kwargs))
+
+    return guarded
+
+
+def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[None]]) -> type:
+    """Guard every method of the View, and of the classes that inherit from it, at the one place they all pass."""
+    if not issubclass(view, web.View):
+        raise ConfigurationError(f"{view!r} cannot be guarded: it is no `async def` handler and no web.View class")
+    inner: Callable[[web.View], Generator[Any, None, web.StreamResponse]] = view.__await__
+
+    def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
+        if not is_open_preflight(self.request, type(self)):
+            yield from enter(self.request).__await__()
+        return (yield from inner(self))
+
+    setattr(view, "__await__", __await__)  # noqa: B010 - mypy takes a plain assignment to a method for a mistake
+    return view
+
+
+def _is_async(handler: Any) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    if not callable(handler):
+        return False
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004 - asks how it is called, not whether
+
+
+def _callable_check(check: Any) -> Check:
+    try:
+        inspect.signature(check).bind(None, None)
+    except (TypeError, ValueError):
+        raise ConfigurationError("permit() takes a function check(request, user): @auth.permit(is_owner)") from None
+    return cast("Check", check)
+
+
+def _request_of(args: tuple[Any, ...]) -> web.Request:
+    if args and isinstance(args[0], web.View):
+        return args[0].request
+    for arg in reversed(args):
+        if isinstance(arg, web.Request):
+            return arg
+    raise ConfigurationError("a guarded handler was called without a request")

@@ -1,0 +1,187 @@
+"""The endpoints: HTTP in, one service, hooks, envelope out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from aiohttp import hdrs, web
+
+from sentri.accounts import identifier_change, inputs
+from sentri.accounts.context import Context
+from sentri.accounts.identifiers import clean_identifier
+from sentri.accounts.sessions import auth_user
+from sentri.errors import SentriError
+from sentri.identity import AuthUser, TokenPair
+from sentri.tokens.compact import refused
+from sentri.web import inputs as bodies
+from sentri.web.bearer import bearer_token
+from sentri.web.envelope import success
+from sentri.web.guards import forbidden
+from sentri.web.services import Services
+
+__all__ = ["Endpoints", "Gatekeeping"]
+
+API_KEY_HEADER: Final = "X-Api-Key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatekeeping:
+    """Who may call what: the part of the configuration that the endpoints ask.
+
+    Attributes:
+        api_keys: SHA-256 of each API key; empty where registration asks for none.
+        reauth_within: seconds since the login; None where a change of identifier asks for nothing.
+    """
+
+    api_keys: tuple[bytes, ...]
+    registration_roles: frozenset[str]
+    admin_roles: frozenset[str]
+    reauth_within: float | None
+
+
+class Endpoints:
+    """The handlers of the sub-application.
+
+    Args:
+        identify: who a request comes from; raises what refuses it.
+        published: the JWK set of this moment; None where the algorithm has no public keys.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Services,
+        context: Context,
+        gates: Gatekeeping,
+        identify: Callable[[web.Request], Awaitable[AuthUser]],
+        published: Callable[[], Mapping[str, Any] | None],
+    ) -> None:
+        self._services = services
+        self._context = context
+        self._gates = gates
+        self._identify = identify
+        self._published = published
+        self._tell = context.hooks.tell
+
+    async def register(self, request: web.Request) -> web.Response:
+        trusted = self._has_api_key(request)
+        body = await bodies.read_body(request, bodies.RegisterBody)
+        roles = inputs.clean_roles(self._context, [] if body.roles is msgspec.UNSET else body.roles)
+        if not trusted and not self._gates.registration_roles.issuperset(roles):
+            raise forbidden()
+        user = await self._services.register(identifier=body.identifier, password=body.password, roles=roles)
+        await self._tell("on_register", user)
+        return success({"user": user.to_dict()}, "Registered.", status=201)
+
+    def _has_api_key(self, request: web.Request) -> bool:
+        """Whether the request shows an API key; where none is configured, nobody does. Raises `UNAUTHORIZED`."""
+        if not self._gates.api_keys:
+            return False
+        shown = hashlib.sha256(request.headers.get(API_KEY_HEADER, "").encode(errors="surrogateescape")).digest()
+        matches = [hmac.compare_digest(shown, key) for key in self._gates.api_keys]  # all, whichever matches
+        if not any(matches):
+            raise SentriError("UNAUTHORIZED", f"A valid {API_KEY_HEADER} header is required.")
+        return True
+
+    async def login(self, request: web.Request) -> web.Response:
+        body = await bodies.read_body(request, bodies.LoginBody)
+        try:
+            pair = await self._services.login(identifier=body.identifier, password=body.password)
+        except SentriError as error:
+            if error.code == "INVALID_CREDENTIALS":
+                await self._tell("on_failed_login", clean_identifier(body.identifier))
+            raise
+        await self._tell("on_login", pair.user)
+        return success({**_tokens(pair), "user": pair.user.to_dict()}, "Logged in.")
+
+    async def refresh(self, request: web.Request) -> web.Response:
+        body = await bodies.read_body(request, bodies.RefreshBody)
+        pair = await self._services.refresh(refresh_token=body.refresh_token)
+        return success(_tokens(pair), "Refreshed.")
+
+    async def logout(self, request: web.Request) -> web.Response:
+        """Ends the session of every authentic token that the request shows, expired or rotated too."""
+        for session_id, user_id in (await self._shown_sessions(request)).items():
+            await self._services.logout(session_id=session_id)
+            if user_id is not None:
+                await self._tell("on_logout", user_id)
+        return success(None, "Logged out.")
+
+    async def _shown_sessions(self, request: web.Request) -> dict[str, str | None]:
+        sessions: dict[str, str | None] = {}
+        if bearer := bearer_token(request):
+            sessions.update([self._session_of(bearer)])
+        if request.body_exists:
+            body = await bodies.read_body(request, bodies.LogoutBody)
+            if body.refresh_token is not msgspec.UNSET:
+                sessions.update([self._session_of(body.refresh_token)])
+        return sessions
+
+    def _session_of(self, token: str) -> tuple[str, str | None]:
+        """Session and user of an authentic token of either kind. Raises `TOKEN_INVALID`."""
+        try:
+            refresh = self._context.refresh.verify(token, expired_too=True)
+        except SentriError:
+            user = self._context.access.verify(token, expired_too=True).user
+            if user.session_id is None:
+                raise refused() from None
+            return user.session_id, user.id
+        return refresh.session_id, refresh.user_id
+
+    async def logout_all(self, request: web.Request) -> web.Response:
+        user = await self._identify(request)
+        await self._services.logout_all(user_id=user.id)
+        await self._tell("on_logout", user.id)
+        return success(None, "Logged out everywhere.")
+
+    async def me(self, request: web.Request) -> web.Response:
+        user = await self._identify(request)
+        return success(user.to_dict(), "This is you.")
+
+    async def change_identifier(self, request: web.Request) -> web.Response:
+        user = await self._identify(request)
+        body = await bodies.read_body(request, bodies.IdentifierBody)
+        shown = None if body.current_password is msgspec.UNSET else body.current_password
+        await identifier_change.reauthenticate(self._context, user, shown, within=self._gates.reauth_within)
+        changed = await self._services.change_identifier(user_id=user.id, identifier=body.identifier)
+        if changed.identifier != user.identifier:
+            await self._tell("on_identifier_change", changed, user.identifier)
+        return success({"user": changed.to_dict()}, "The identifier was changed.")
+
+    async def change_password(self, request: web.Request) -> web.Response:
+        user = await self._identify(request)
+        body = await bodies.read_body(request, bodies.PasswordBody)
+        await self._services.change_password(
+            user_id=user.id, current_password=body.current_password, new_password=body.new_password
+        )
+        await self._tell("on_password_change", user.id)
+        return success(None, "The password was changed. Log in again.")
+
+    async def assign_roles(self, request: web.Request) -> web.Response:
+        admin = await self._identify(request)
+        if self._gates.admin_roles.isdisjoint(admin.roles):
+            raise forbidden()
+        user_id = inputs.check_id(request.match_info["userId"], "userId")
+        body = await bodies.read_body(request, bodies.RolesBody)
+        roles = inputs.clean_roles(self._context, body.roles)
+        before = await self._context.users.by_id(user_id)
+        user = await self._services.assign_roles(user_id=user_id, roles=roles)
+        if before is not None and before.roles != user.roles:
+            await self._tell("on_roles_change", user, auth_user(self._context, before).roles)
+        return success({"user": user.to_dict()}, "The roles were assigned.")
+
+    async def keys(self, request: web.Request) -> web.Response:  # noqa: ARG002 - the shape of a handler
+        published = self._published()
+        if published is None:
+            raise SentriError("NOT_FOUND", "This server signs with a shared secret; it publishes no keys.")
+        headers = {hdrs.CACHE_CONTROL: "public, max-age=300"}
+        return web.Response(body=msgspec.json.encode(published), headers=headers, content_type="application/json")
+
+
+def _tokens(pair: TokenPair) -> dict[str, Any]:
+    return {"accessToken": pair.access_token, "refreshToken": pair.refresh_token}

@@ -1,0 +1,52 @@
+"""Where sentri keeps what it knows of a request."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from aiohttp import web
+
+from sentri.identity import AuthUser
+
+__all__ = ["USER", "OwnKey", "publish"]
+
+T = TypeVar("T")
+
+USER: Final[web.RequestKey[AuthUser]] = web.RequestKey("sentri.user", AuthUser)
+"""Where the innermost guard leaves the user it found: `request[sentri.USER]`, typed."""
+
+
+class OwnKey(web.RequestKey[T]):
+    """A key of one object's own: equal to nothing but itself, so nobody else reads or writes behind it.
+
+    aiohttp's own keys name themselves after the module on the call stack, and a thread has none there.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """Stays without a name."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of sentri>"
+
+
+class _StringKey(OwnKey[AuthUser]):
+    """Stands for the string `"user"` in `request["user"]`; aiohttp warns of setting plain strings."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash("user")
+
+    def __eq__(self, other: object) -> bool:
+        return other == "user" or other is self
+
+
+_USER_STRING: Final = _StringKey()
+
+
+def publish(request: web.Request, user: AuthUser) -> None:
+    """Leave the user where handlers look for it. Guards never read these places: anybody can write them."""
+    request[USER] = user
+    request[_USER_STRING] = user

@@ -1,0 +1,62 @@
+"""The services behind the endpoints: built in, or replaced one by one by the `router` option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sentri.accounts.context import Context
+from sentri.accounts.facade import Accounts
+from sentri.accounts.inputs import VALIDATIONS
+from sentri.identity import AuthUser, TokenPair
+
+__all__ = ["Services"]
+
+T = TypeVar("T")
+
+
+class Services:
+    """Calls a service by name, with named arguments.
+
+    A replacement gets validated input and must be async and answer with what the built-in one answers with. Everything
+    around a service (API key, roles, hooks) is the endpoint's and stays.
+    """
+
+    def __init__(self, accounts: Accounts, context: Context, replaced: Mapping[str, Any]) -> None:
+        self._accounts = accounts
+        self._context = context
+        self._replaced = replaced
+
+    async def register(self, **given: Any) -> AuthUser:
+        return await self._call("register", AuthUser, given)
+
+    async def login(self, **given: Any) -> TokenPair:
+        return await self._call("login", TokenPair, given)
+
+    async def refresh(self, **given: Any) -> TokenPair:
+        return await self._call("refresh", TokenPair, given)
+
+    async def logout(self, **given: Any) -> None:
+        await self._call("logout", object, given)
+
+    async def logout_all(self, **given: Any) -> None:
+        await self._call("logout_all", object, given)
+
+    async def assign_roles(self, **given: Any) -> AuthUser:
+        return await self._call("assign_roles", AuthUser, given)
+
+    async def change_identifier(self, **given: Any) -> AuthUser:
+        return await self._call("change_identifier", AuthUser, given)
+
+    async def change_password(self, **given: Any) -> None:
+        await self._call("change_password", object, given)
+
+    async def _call(self, name: str, kind: type[T], given: dict[str, Any]) -> T:
+        replacement = self._replaced.get(name)
+        if replacement is None:
+            result = await getattr(self._accounts, name)(**given)
+        else:
+            result = await replacement(**await VALIDATIONS[name](self._context, **given))
+        if not isinstance(result, kind):
+            raise TypeError(f"the {name} service returned a {type(result).__name__}, not a {kind.__name__}")
+        return result

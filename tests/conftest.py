@@ -1,0 +1,51 @@
+"""Fixtures for everybody. HTTP tests run on every database: `api`, `make_api`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from sentri import AuthServer
+from sentri.server import server_of_options
+from sentri.storage import Database
+from tests.support import SECRET, Api, MovableClock, host_application, serving
+
+pytest_plugins = ["tests.databases"]
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The clock of the servers that `make_auth` makes."""
+    return MovableClock()
+
+
+@pytest.fixture
+def make_auth(database_options, clock) -> Callable[..., AuthServer]:
+    """An auth server on the test's database, with any options; cheap hashing, HS256, a clock that stands still."""
+
+    def make(**options: Any) -> AuthServer:
+        given = {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin"), "salt_rounds": 10}
+        return server_of_options(given | options, clock=clock)
+
+    return make
+
+
+@pytest.fixture
+async def make_api(make_auth, database) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+    """A running application with an auth server of any options."""
+    async with AsyncExitStack() as running:
+
+        async def make(*, app: Callable[[AuthServer], Any] = host_application, **options: Any) -> Api:
+            auth = make_auth(**options)
+            return Api(auth, await running.enter_async_context(serving(app(auth))), database)
+
+        yield make
+
+
+@pytest.fixture
+async def api(make_api) -> Api:
+    """A running application with the default options."""
+    return await make_api()

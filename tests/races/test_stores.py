@@ -1,0 +1,170 @@
+"""Two changes at the same moment, one of them held still in the middle: the order of their commits decides.
+
+The other side uses a `Database` of its own, as another process would.
+"""
+
+import asyncio
+
+import pytest
+
+from sentri.clock import system_clock
+from sentri.storage import Database, Sessions, Users
+from tests.storage.samples import HASH, NOW, a_session, a_user
+
+
+class Held:
+    """A `Database` whose work stops after its first statement, inside its transaction, until it is let go."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.driver = database.driver
+        self.timeout = database.timeout
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def unit(self, work):
+        return await self._database.unit(lambda session: work(HeldSession(session, self)))
+
+    call = unit  # a statement by itself is a transaction, too: here it stays open
+
+
+class HeldSession:
+    def __init__(self, session, held: Held) -> None:
+        self._session = session
+        self._held = held
+
+    async def run(self, sql, *values):
+        return await self._then_wait(self._session.run(sql, *values))
+
+    async def row(self, sql, *values):
+        return await self._then_wait(self._session.row(sql, *values))
+
+    async def _then_wait(self, statement):
+        result = await statement
+        self._held.reached.set()
+        await self._held.let_go.wait()
+        return result
+
+
+@pytest.fixture
+async def other_database(database_options):
+    opened = Database(database_options)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def held(database):
+    return Held(database)
+
+
+@pytest.fixture
+def users(other_database):
+    return Users(other_database)
+
+
+@pytest.fixture
+def sessions(other_database):
+    return Sessions(other_database, lambda: NOW)
+
+
+@pytest.fixture
+async def user(users):
+    user = a_user()
+    await users.add(user)
+    return user
+
+
+async def one_after_the_other(held: Held, first, second):
+    """Begin `first`, see that `second` waits for it, let go; both results."""
+    first = asyncio.create_task(first)
+    await held.reached.wait()
+    second = asyncio.create_task(second)
+    await asyncio.wait((second,), timeout=0.15)
+    waited = not second.done()
+    held.let_go.set()
+    results = await asyncio.gather(first, second)
+    assert waited
+    return results
+
+
+async def test_no_session_starts_with_a_password_that_is_being_changed(held, users, sessions, user):
+    change = Users(held).change_password(user.id, verified=HASH, renewed="new")
+    start = sessions.start(a_session(user), verified_hash=HASH)
+    assert await one_after_the_other(held, change, start) == [True, False]
+    assert await sessions.end_all(user.id) == 0
+
+
+async def test_a_session_that_is_being_started_does_not_survive_a_new_password(held, users, sessions, user):
+    session = a_session(user)
+    start = Sessions(held, system_clock).start(session, verified_hash=HASH)
+    change = users.change_password(user.id, verified=HASH, renewed="new")
+    assert await one_after_the_other(held, start, change) == [True, True]
+    assert await sessions.read(session.id) is None
+
+
+async def test_a_session_with_the_new_password_waits_and_starts(held, users, sessions, user):
+    session = a_session(user)
+    change = Users(held).change_password(user.id, verified=HASH, renewed="new")
+    start = sessions.start(session, verified_hash="new")
+    assert await one_after_the_other(held, change, start) == [True, True]
+    assert await sessions.find_active(session.id)
+
+
+async def test_a_renewed_hash_and_a_new_password_do_not_overwrite_each_other(held, users, user):
+    renewal = Users(held).renew_hash(user.id, verified=HASH, renewed="renewed")
+    change = users.change_password(user.id, verified=HASH, renewed="changed")
+    assert await one_after_the_other(held, renewal, change) == [True, False]
+    assert (await users.by_id(user.id)).password_hash == "renewed"
+
+
+async def test_roles_are_decided_on_what_the_other_change_wrote(held, users, user):
+    first = Users(held).change_roles(user.id, lambda roles: (*roles, "first"))
+    second = users.change_roles(user.id, lambda roles: (*roles, "second"))
+    _, last = await one_after_the_other(held, first, second)
+    assert last.roles == ("user", "first", "second")
+
+
+async def test_a_rotation_waits_for_a_log_out_and_finds_nothing(held, users, sessions, user):
+    session = a_session(user)
+    await sessions.start(session, verified_hash=None)
+    rotation = sessions.rotate(session.id, presented=session.jti, successor="n", now=NOW, expires_at=NOW + 9)
+    assert await one_after_the_other(held, Sessions(held, system_clock).end(session.id), rotation) == [True, False]
+    assert await sessions.read(session.id) is None
+
+
+async def test_of_two_rotations_the_second_waits_and_loses(held, users, sessions, user):
+    session = a_session(user)
+    await sessions.start(session, verified_hash=None)
+    rotate = {"presented": session.jti, "now": NOW, "expires_at": NOW + 9}
+    first = Sessions(held, system_clock).rotate(session.id, successor="first", **rotate)
+    second = sessions.rotate(session.id, successor="second", **rotate)
+    assert await one_after_the_other(held, first, second) == [True, False]
+    assert (await sessions.read(session.id))[0].jti == "first"
+
+
+async def test_of_two_users_with_one_identifier_the_second_waits_and_is_refused(held, users, user):
+    first = Users(held).add(a_user("same"))
+    second = users.add(a_user("same"))
+    assert await one_after_the_other(held, first, second) == [True, False]
+
+
+async def test_under_load_no_session_of_an_old_password_survives(database, other_database, user):
+    """Log-ins and changes of password from two sides, without any order."""
+    sides = [(Users(side), Sessions(side, lambda: NOW)) for side in (database, other_database)]
+    current, started = HASH, []
+
+    async def log_in(sessions, verified):
+        session = a_session(user)
+        if await sessions.start(session, verified_hash=verified):
+            started.append(session)
+
+    for turn in range(8):
+        renewed = f"hash {turn}"
+        log_ins = [log_in(sides[number % 2][1], current) for number in range(8)]
+        change = sides[turn % 2][0].change_password(user.id, verified=current, renewed=renewed)
+        *_, changed = await asyncio.gather(*log_ins[:4], *log_ins[4:], change)
+        assert changed
+        assert await sides[0][1].end_all(user.id) == 0
+        current = renewed

@@ -1,0 +1,152 @@
+"""What HTTP tests work with: a clock that can be moved, and a client that speaks to the endpoints."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from sentri import AuthServer, TokenPair, current_user
+from sentri.accounts.identifiers import identifier_key
+from sentri.accounts.stores import UserRecord
+from sentri.clock import system_clock
+from sentri.randomness import new_id
+from sentri.storage import Database, Users
+
+SECRET = "a secret for tests, of more than sixty-four bytes, which HS512 asks for"
+PASSWORD = "correct horse"
+PASSWORD_HASH = "$2b$10$my4BivV/nIeiAV3FV9S9x.uEOP08hNKi7oMpkqWQHKB4OIMy5h1S."
+"""bcrypt, cost 10, of PASSWORD: makes a user without hashing."""
+
+
+class MovableClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = float(int(system_clock()))
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Api:
+    """The application under test: an auth server under /auth, beside routes of the test's own.
+
+    Attributes:
+        auth: the auth server.
+        client: aiohttp's test client of the whole application.
+        database: a connection of the test's own to the same database, to look and to meddle.
+    """
+
+    def __init__(self, auth: AuthServer, client: TestClient[web.Request, web.Application], database: Database) -> None:
+        self.auth = auth
+        self.client = client
+        self.database = database
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> ClientResponse:
+        """One request; the token travels as a Bearer."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, json=json, headers=sent)
+
+    async def post(self, path: str, json: Any = None, **more: Any) -> ClientResponse:
+        return await self.call("POST", path, json, **more)
+
+    async def me(self, token: str) -> ClientResponse:
+        return await self.call("GET", "/auth/me", token=token)
+
+    async def refresh(self, refresh_token: str) -> ClientResponse:
+        return await self.post("/auth/refresh", {"refreshToken": refresh_token})
+
+    async def login(self, identifier: str, password: str = PASSWORD) -> ClientResponse:
+        return await self.post("/auth/login", {"identifier": identifier, "password": password})
+
+    async def user(self, identifier: str | None = None, roles: tuple[str, ...] = ("user",)) -> UserRecord:
+        """A user with PASSWORD, written to the database without hashing."""
+        name = identifier or f"user-{secrets.token_hex(6)}"
+        record = UserRecord(
+            id=new_id(),
+            identifier=name,
+            identifier_key=identifier_key(name),
+            password_hash=PASSWORD_HASH,
+            roles=roles,
+            created_at=system_clock(),
+        )
+        assert await Users(self.database).add(record)
+        return record
+
+    async def session(self, user: UserRecord | None = None, *, roles: tuple[str, ...] = ("user",)) -> TokenPair:
+        """The tokens of a new session, of a new user unless one is given."""
+        owner = user or await self.user(roles=roles)
+        return await self.auth.accounts.start_session(owner.id)
+
+    async def disable(self, user_id: str) -> None:
+        """Disable a user behind the server's back."""
+        text = {"postgres": ("now()", "$1"), "mysql": ("now(6)", "%s"), "sqlite": ("'2020-01-01 00:00:00.000000+00:00'", "?")}
+        now, mark = text[self.database.dialect]
+
+        async def work(session: Any) -> int:
+            return await session.run(f"UPDATE sentri_users SET disabled_at = {now} WHERE id = {mark}", user_id)
+
+        assert await self.database.unit(work) == 1
+
+
+async def data_of(response: ClientResponse, status: int = 200) -> Any:
+    """The `data` of a success, after a look at its envelope."""
+    body = await response.json()
+    assert response.status == status, body
+    assert body.keys() == {"error", "statusCode", "message", "data"}
+    assert body["error"] is False
+    assert body["statusCode"] == status
+    assert isinstance(body["message"], str)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Type"] == "application/json"
+    return body["data"]
+
+
+async def assert_error(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
+    """The envelope of a failure; a 401 carries its challenge."""
+    body = await response.json()
+    assert (response.status, body.get("code")) == (status, code), body
+    assert body.keys() == {"error", "statusCode", "code", "message", "data"}
+    assert body["error"] is True
+    assert body["statusCode"] == status
+    assert body["data"] is None
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Type"] == "application/json"
+    if status == 401:
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    return dict(body)
+
+
+async def profile(request: web.Request) -> web.Response:
+    """A handler for the host's routes."""
+    return web.json_response(current_user(request).to_dict())
+
+
+def host_application(auth: AuthServer) -> web.Application:
+    """A host with `GET /profile`, protected."""
+    app = web.Application(middlewares=[auth.error_middleware()])
+    app.add_subapp("/auth", auth.app())
+    app.router.add_get("/profile", auth.protect(profile))
+    return app
+
+
+def serving(app: web.Application) -> TestClient[web.Request, web.Application]:
+    """A client of an application that starts when it is entered: `async with serving(app) as client`."""
+    return TestClient(TestServer(app))
