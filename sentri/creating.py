@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from sentri.config.database import Database
-from sentri.config.options import GeneratedKeyKeywords, ServerKeywords
+from sentri.config.options import GeneratedKeyServerKeywords, ServerKeywords
 from sentri.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,25 +30,19 @@ def create_auth(mode: Literal["server"] = "server", **options: Unpack[ServerKeyw
     return server_of_options(options)
 
 
-def create_auth_server(
-    *,
-    valid_roles: Sequence[str] | type[StrEnum],
-    db: str | Mapping[str, Any] | Database,
-    **options: Unpack[GeneratedKeyKeywords],
-) -> AuthServer:
+def create_auth_server(**options: Unpack[GeneratedKeyServerKeywords]) -> AuthServer:
     """The short way to an auth server: it signs with RS256 and an RSA-2048 key pair of its own, published at `/keys`.
 
     The keys live in memory: after a restart, or in a second process, the tokens of the first are refused, and a
     warning at start-up says so. `create_auth` with a `secret` keeps them.
 
     Args:
-        valid_roles: the names of the roles that exist, or a `StrEnum`.
-        db: `postgres://…`, `mysql://…`, `sqlite://path`, `sqlite://:memory:`, a mapping or a `sentri.Database`.
-        options: docs/configuration.md has them all.
+        options: `valid_roles`, the names of the roles that exist, and `db`, a URL such as `postgres://…`, `mysql://…`
+            or `sqlite://path`, are required; docs/configuration.md has them all.
 
     Raises:
         SentriError: `CONFIGURATION_ERROR`, one message with everything that is wrong with the options.
     """
     from sentri.server import server_with_generated_keys  # noqa: PLC0415 - as above
 
-    return server_with_generated_keys({"valid_roles": valid_roles, "db": db, **options})
+    return server_with_generated_keys(options)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from sentri.config import readers
 from sentri.config.database import Database, read_database
@@ -15,7 +15,7 @@ from sentri.config.durations import Duration, duration
 from sentri.config.reading import Options, option, optional
 from sentri.identity import AuthUser
 
-__all__ = ["HOOKS", "SERVICES", "GeneratedKeyKeywords", "Hooks", "ServerKeywords", "ServerOptions", "Services"]
+__all__ = ["HOOKS", "SERVICES", "GeneratedKeyServerKeywords", "Hooks", "ServerKeywords", "ServerOptions", "Services"]
 
 HOOKS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
@@ -73,7 +73,7 @@ class Services(TypedDict, total=False):
 
 
 class GeneratedKeyKeywords(TypedDict, total=False):
-    """What every way of creating a server takes beside `valid_roles` and `db`. docs/configuration.md says it all."""
+    """What every way of creating a server may be told. docs/configuration.md says it all."""
 
     access_expires_in: Duration
     refresh_expires_in: Duration
@@ -98,13 +98,18 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     logger: logging.Logger
 
 
-class ServerKeywords(GeneratedKeyKeywords, total=False):
+class GeneratedKeyServerKeywords(GeneratedKeyKeywords):
+    """What `create_auth_server` takes."""
+
+    valid_roles: Sequence[str] | type[StrEnum]
+    db: str | Mapping[str, Any] | Database
+
+
+class ServerKeywords(GeneratedKeyServerKeywords):
     """What `create_auth` takes in server mode."""
 
-    db: str | Mapping[str, Any] | Database
     secret: str | Sequence[str]
-    valid_roles: Sequence[str] | type[StrEnum]
-    algorithm: str
+    algorithm: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

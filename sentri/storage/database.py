@@ -96,10 +96,7 @@ class Database:
                 raise
             failure = self._translated(error, opening=True)
         else:
-            if self.opened:  # somebody else was faster
-                await _parted(client.close())
-            else:
-                self._client = client
+            await self._keep(client)
             return
         raise failure  # here, outside of `except`: not even its context may hold the driver's message
 
@@ -184,6 +181,12 @@ class Database:
                 await _parted(self._driver.drop(connection))
                 raise
             return result
+
+    async def _keep(self, client: Any) -> None:
+        if self._client is None:
+            self._client = client
+        else:  # two opened at once, and the other was faster
+            await _parted(client.close())
 
     async def _connect(self, client: Any) -> None:
         for attempt in counting(1):

@@ -48,7 +48,7 @@ class StorageError(Exception):
         self.fault = fault
 
 
-class UniqueViolation(StorageError):  # noqa: N818 - what the databases call it
+class UniqueViolation(StorageError):
     """A row with this key exists."""
 
 

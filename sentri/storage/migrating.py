@@ -98,8 +98,7 @@ class _Run:
         if self._driver.dialect != "postgres" or schema is None:
             return
         if await self._session.row("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema) is None:
-            quoted = schema.replace('"', '""')
-            await self._session.run(f'CREATE SCHEMA "{quoted}"')
+            await self._session.run(f"CREATE SCHEMA {self._driver.quoted(schema)}")
 
     def _warn_of_newer(self, unknown: Iterable[str]) -> None:
         if names := sorted(unknown):

@@ -107,8 +107,8 @@ class Endpoints:
     async def logout(self, request: web.Request) -> web.Response:
         """Ends the session of every authentic token that the request shows, expired or rotated too."""
         for session_id, user_id in (await self._shown_sessions(request)).items():
-            await self._services.logout(session_id=session_id)
-            if user_id is not None:
+            ended = await self._services.logout(session_id=session_id)
+            if ended and user_id is not None:
                 await self._tell("on_logout", user_id)
         return success(None, "Logged out.")
 

@@ -96,6 +96,8 @@ async def _read_limited(request: web.Request) -> bytes:
     """The body, if it is not too large. The host's `client_max_size` does not reach a sub-application's requests."""
     if (request.content_length or 0) > MOST_BODY_BYTES:
         raise _too_large()
+    if request.content_length is not None or not request.can_read_body:
+        return await request.read()  # keeps what a middleware of the host's has read already
     raw = bytearray()
     async for chunk in request.content.iter_any():
         raw += chunk

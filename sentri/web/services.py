@@ -36,8 +36,9 @@ class Services:
     async def refresh(self, **given: Any) -> TokenPair:
         return await self._call("refresh", TokenPair, given)
 
-    async def logout(self, **given: Any) -> None:
-        await self._call("logout", object, given)
+    async def logout(self, **given: Any) -> bool:
+        """Whether a session was ended; a replacement that does not say so is believed to have ended it."""
+        return await self._call("logout", object, given) is not False
 
     async def logout_all(self, **given: Any) -> None:
         await self._call("logout_all", object, given)

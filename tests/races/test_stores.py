@@ -104,14 +104,6 @@ async def test_a_session_that_is_being_started_does_not_survive_a_new_password(h
     assert await sessions.read(session.id) is None
 
 
-async def test_a_session_with_the_new_password_waits_and_starts(held, users, sessions, user):
-    session = a_session(user)
-    change = Users(held).change_password(user.id, verified=HASH, renewed="new")
-    start = sessions.start(session, verified_hash="new")
-    assert await one_after_the_other(held, change, start) == [True, True]
-    assert await sessions.find_active(session.id)
-
-
 async def test_a_renewed_hash_and_a_new_password_do_not_overwrite_each_other(held, users, user):
     renewal = Users(held).renew_hash(user.id, verified=HASH, renewed="renewed")
     change = users.change_password(user.id, verified=HASH, renewed="changed")

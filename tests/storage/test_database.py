@@ -31,7 +31,7 @@ async def make_database(database_options):
     """Opens more databases over the same data."""
     made = []
 
-    async def make(*, timeout=5.0, **changes) -> Database:
+    async def make(*, timeout=5.0, **changes) -> Database:  # noqa: ASYNC109
         made.append(Database(replace(database_options, **changes), timeout=timeout))
         await made[-1].open()
         return made[-1]
@@ -56,7 +56,7 @@ async def answers(database) -> bool:
 
 
 def refuses(**match):
-    return pytest.raises(SentriError, match="^SERVICE_UNAVAILABLE: The database does not answer", **match)
+    return pytest.raises(SentriError, match=r"^SERVICE_UNAVAILABLE: The database does not answer", **match)
 
 
 async def count_users(database) -> int:
@@ -365,9 +365,7 @@ async def test_a_unique_violation_tells_nothing_of_the_row(database):
     user = a_user("secret@example.com")
     await users.add(user)
     with pytest.raises(UniqueViolation) as raised:
-        await database.call(
-            lambda session: session.run("INSERT INTO sentri_users SELECT * FROM sentri_users")
-        )
+        await database.call(lambda session: session.run("INSERT INTO sentri_users SELECT * FROM sentri_users"))
     assert "secret" not in told(raised.value)
     assert user.id not in told(raised.value)
 

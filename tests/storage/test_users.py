@@ -9,9 +9,24 @@ from hypothesis import strategies as st
 
 from sentri.accounts.stores import Change
 from sentri.randomness import new_id
+from sentri.storage.drivers import driver_for
 from tests.storage.samples import HASH, NOW, a_session, a_user
 
-LOOKALIKES = ["cafe", "café", "CAFE", "cafe ", " cafe", "case", "CASE", "straße", "strasse", "cafe\u0301", "ꜳ", "i", "İ"]
+LOOKALIKES = [
+    "cafe",
+    "café",
+    "CAFE",
+    "cafe ",
+    " cafe",
+    "case",
+    "CASE",
+    "straße",
+    "strasse",
+    "cafe\u0301",
+    "ꜳ",
+    "i",
+    "İ",
+]
 ALL_OF_UNICODE = "\U0001f600 \U00020000 é Ω %s ? {} $1 ' \" \\ `; --"
 
 
@@ -63,8 +78,6 @@ async def test_one_key_belongs_to_one_user(users):
 @given(micros=st.integers(0, 4_102_444_800_000_000))
 def test_instants_are_exact_to_the_microsecond(micros, dialect):
     """From 1970 to 2100, through each dialect's converter."""
-    from sentri.storage.drivers import driver_for
-
     values = driver_for(dialect).values
     assert round(values.seconds(values.time(micros / 1_000_000)) * 1_000_000) == micros
 
@@ -132,7 +145,9 @@ async def test_changes_the_identifier(users):
     await users.add(user)
     change = await users.change_identifier(user.id, identifier="New \U0001f600", identifier_key="new \U0001f600")
     assert change is Change.DONE
-    assert await users.by_key("new \U0001f600") == replace(user, identifier="New \U0001f600", identifier_key="new \U0001f600")
+    assert await users.by_key("new \U0001f600") == replace(
+        user, identifier="New \U0001f600", identifier_key="new \U0001f600"
+    )
     assert await users.by_key("old") is None
     assert await users.add(a_user("old"))
 
@@ -194,9 +209,7 @@ async def test_concurrent_changes_to_one_identifier_have_one_winner(users):
 async def test_no_concurrent_change_of_roles_is_lost(users):
     user = a_user(roles=())
     await users.add(user)
-    await asyncio.gather(
-        *(users.change_roles(user.id, lambda roles, name=f"r{n}": (*roles, name)) for n in range(20))
-    )
+    await asyncio.gather(*(users.change_roles(user.id, lambda roles, name=f"r{n}": (*roles, name)) for n in range(20)))
     assert sorted((await users.by_id(user.id)).roles) == sorted(f"r{n}" for n in range(20))
 
 

@@ -67,6 +67,10 @@ class Driver(Protocol):
         """The values that go with `among`."""
         ...
 
+    def quoted(self, name: str) -> str:
+        """The name as an SQL identifier."""
+        ...
+
     def fault(self, error: BaseException) -> Fault | None:
         """What the driver's exception means; None for exceptions that are not the driver's."""
         ...

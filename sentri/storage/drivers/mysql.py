@@ -121,6 +121,9 @@ class MysqlDriver:
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids
 
+    def quoted(self, name: str) -> str:
+        return "`" + name.replace("`", "``") + "`"
+
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, errors.MySQLError):
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0

@@ -73,7 +73,7 @@ class PostgresDriver:
             database=options.database,
             host=options.host,
             port=options.port or 5432,
-            schema=options.schema,
+            schema=self.quoted(options.schema) if options.schema else None,  # a search_path
             application_name="sentri",
             minsize=0,  # else asyncpg logs a traceback of its own for every server that went away
             maxsize=options.max,
@@ -95,6 +95,9 @@ class PostgresDriver:
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids if len(ids) == 1 else (list(ids),)
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
 
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, asyncpg.PostgresError):

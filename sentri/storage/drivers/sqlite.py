@@ -91,6 +91,9 @@ class SqliteDriver:
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids
 
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
     def fault(self, error: BaseException) -> Fault | None:
         if not isinstance(error, sqlite3.Error):
             return None

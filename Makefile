@@ -1,0 +1,92 @@
+# Every target sets up what it needs: Python 3.11 or later, make and a package index are enough.
+# PYTHON=/path/to/python3.12 make ...   takes another interpreter (`make clean` before, to change the one of .venv)
+
+PYTHON ?= $(shell tools/find-python)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+VERSIONS ?= 3.11 3.12 3.13
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check lint format types layers migrations committed docs test-all wheel lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv with the pinned dependencies and sentri itself, editable
+
+# The environment is made anew when the pinned versions change, sentri alone installed again when pyproject.toml does.
+$(VENV)/.dependencies: requirements/dev.txt
+	@test -n "$(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("sentri needs Python 3.11 or later, this is " + sys.version)'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) has no venv module (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo 'Installing the pinned dependencies into $(VENV)'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -qq --no-deps --requirement requirements/dev.txt
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.dependencies pyproject.toml
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
+	@$(PIP) check
+	@touch $@
+
+demo: setup ## run an auth server on http://127.0.0.1:8080 with a SQLite file (DEMO_ARGS="--port 9000")
+	$(BIN)/sentri serve $(DEMO_ARGS)
+
+test: setup ## run the whole test suite (PYTEST_ARGS="-k login")
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types layers migrations docs committed ## everything but the tests: style, types, layers, migrations, docs
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## mypy and, as a user's editor sees it, pyright
+	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: setup ## imports point down only (import-linter)
+	$(BIN)/lint-imports
+
+migrations: setup
+	$(BIN)/python tools/make_migration.py --check
+
+committed: setup
+	$(BIN)/python tools/check_committed.py
+
+docs: setup ## build the documentation into docs/_build, warnings are errors
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
+
+test-all: ## run the suite on every interpreter found of VERSIONS, each in its own .venv-X.Y
+	@for version in $(VERSIONS); do \
+	  if python=$$(tools/find-python $$version 2>/dev/null); then \
+	    echo "== Python $$version"; \
+	    $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=$$python || exit 1; \
+	  else \
+	    echo "== Python $$version: not on this machine, not tested"; \
+	  fi; \
+	done
+
+wheel: setup ## build sdist and wheel, install the wheel into an empty environment and use it there
+	$(BIN)/python tools/test_wheel.py
+
+lock: ## write the newest versions that pyproject.toml allows to requirements/dev.txt
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,cli,testing]'
+	echo '# Written by `make lock`; every other target installs exactly this.' > requirements/dev.txt
+	.venv-lock/bin/python -m pip freeze --exclude-editable >> requirements/dev.txt
+	rm -r .venv-lock
+
+clean: ## remove every environment, cache and build
+	rm -rf .venv .venv-* dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -r {} +

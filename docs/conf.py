@@ -1,0 +1,17 @@
+"""Sphinx's configuration; `make docs` builds with it, and takes every warning for an error."""
+
+from importlib.metadata import version as installed_version
+
+project = "sentri"
+author = "sentri contributors"
+copyright = "sentri contributors"
+version = release = installed_version("sentri-auth")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_typehints = "description"
+
+html_theme = "furo"
+html_title = f"sentri {release}"

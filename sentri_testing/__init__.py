@@ -1,0 +1,1 @@
+"""The pytest kit for applications built on sentri; it arrives with its own issue."""
