@@ -7,7 +7,7 @@
 
 One database a dialect and test process is made once and emptied before each test. Where a server does not run,
 its tests are skipped; with SENTRI_TEST_SERVICES=required they fail. SENTRI_TEST_POSTGRES and SENTRI_TEST_MYSQL
-are the URLs of somebody who may create databases.
+are the URLs of somebody who may create databases; SENTRI_TEST_DATABASES (`sqlite,postgres`) chooses among the three.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from sentri.errors import SentriError
 from sentri.storage import Database, migrate
 
 T = TypeVar("T")
-DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgres", "mysql")
+ALL: tuple[Dialect, ...] = ("sqlite", "postgres", "mysql")
+CHOSEN = os.environ.get("SENTRI_TEST_DATABASES", ",".join(ALL)).split(",")
 # Those that point at others first.
 TABLES = [
     model.describe()["table"]
@@ -45,9 +46,11 @@ SERVERS = {
 }
 
 
-@pytest.fixture(params=DIALECTS)
+@pytest.fixture(params=ALL)
 def dialect(request) -> Dialect:
     """Each of the three, unless the test says otherwise with `indirect` parameters."""
+    if request.param not in CHOSEN:
+        pytest.skip(f"SENTRI_TEST_DATABASES leaves {request.param} out")
     return request.param
 
 

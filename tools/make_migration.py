@@ -9,9 +9,9 @@ attributes, with PYTHONHASHSEED=0, so that columns come in the same order everyw
 Read what was written before committing it, and mind:
 
 - the initial file needs its downgrade written by hand (Aerich leaves it empty);
-- MySQL and MariaDB commit after every DDL statement: a file there holds one statement, or only statements that
-  may be repeated (`IF NOT EXISTS`, `IF EXISTS`), so that a migration that was killed half-way can be run again.
-  `--check` refuses others: split them into several migrations;
+- MySQL and MariaDB commit after every DDL statement, and a migration that was killed half-way is run again from its
+  start. sentri passes over a table, column, index or foreign key that is there or gone already; a file with another
+  statement, such as UPDATE or CHANGE, may hold nothing else. `--check` refuses it: split it;
 - an older process may run beside a newer schema during a deploy: add columns with defaults, drop them a release later.
 """
 
@@ -37,7 +37,9 @@ URLS = {
     "postgres": "asyncpg://nobody:nothing@127.0.0.1:9/none",
     "mysql": "mysql://nobody:nothing@127.0.0.1:9/none",
 }
-REPEATABLE = re.compile(r"\bIF (NOT )?EXISTS\b")
+REPEATABLE = re.compile(
+    r"\s*(CREATE (TABLE|(UNIQUE )?INDEX)|DROP (TABLE|INDEX)|ALTER TABLE \S+ (ADD|DROP|MODIFY))\b", re.IGNORECASE
+)
 
 
 def main() -> int:
@@ -145,7 +147,7 @@ def upgrade_text(file: Path) -> str:
 def repeatable(sql: str) -> bool:
     """Whether a script may be run again after it was killed between two of its statements."""
     statements = [statement for statement in sql.split(";") if statement.strip()]
-    return len(statements) < 2 or all(REPEATABLE.search(statement) for statement in statements)
+    return len(statements) < 2 or all(REPEATABLE.match(statement) for statement in statements)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Tortoise active it would make our tables in the host's database.
 
 Ten processes that start at once: one applies, the others wait and find nothing to do. A process that is killed
 leaves no lock; on PostgreSQL and SQLite it leaves no change either, on MySQL and MariaDB, where DDL commits by
-itself, statements that may be repeated.
+itself, statements that the next process repeats or finds done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final
 
 from sentri.storage.database import Database
-from sentri.storage.drivers import Driver, Session
+from sentri.storage.drivers import Driver, Session, quoted
 from sentri.storage.failures import unavailable
 from sentri.storage.migration_files import Migration, migrations_for, statements
 
@@ -80,7 +80,11 @@ class _Run:
 
     async def _apply_one(self, migration: Migration) -> None:
         for statement in statements(migration.upgrade):
-            await self._session.run(statement)
+            try:
+                await self._session.run(statement)
+            except Exception as error:
+                if not self._driver.done_already(error):
+                    raise
         insert = self._driver.sql("INSERT INTO aerich (version, app, content) VALUES (?, ?, ?)")
         await self._session.run(insert, migration.name, _APP, migration.state)
 
@@ -98,7 +102,7 @@ class _Run:
         if self._driver.dialect != "postgres" or schema is None:
             return
         if await self._session.row("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema) is None:
-            await self._session.run(f"CREATE SCHEMA {self._driver.quoted(schema)}")
+            await self._session.run(f"CREATE SCHEMA {quoted(schema)}")
 
     def _warn_of_newer(self, unknown: Iterable[str]) -> None:
         if names := sorted(unknown):
@@ -132,7 +136,9 @@ async def _sqlite(session: Session, work: Callable[[], Awaitable[list[str]]]) ->
 
 async def _mysql(session: Session, work: Callable[[], Awaitable[list[str]]]) -> list[str]:
     """A lock of the connection, since DDL ends transactions; each file is recorded as soon as it is applied."""
-    row = await session.row("SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), ':sentri-migrate'), %s) AS locked", _PATIENCE)
+    row = await session.row(
+        "SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), ':sentri-migrate'), %s) AS locked", int(_PATIENCE)
+    )
     if row is None or row["locked"] != 1:
         raise unavailable()
     try:

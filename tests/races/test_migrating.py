@@ -204,6 +204,27 @@ async def test_a_migration_that_fails_can_be_repaired_and_run_again(empty_databa
     assert await recorded(empty_database) == [*every_migration, "77_20991231000000_faulty.py"]
 
 
+async def test_what_a_killed_process_had_done_is_not_in_the_way(empty_database, dialect, monkeypatch, tmp_path):
+    """Also where DDL commits: columns, indexes and tables that are there, or gone, already."""
+    changes = [
+        "ALTER TABLE sentri_users ADD extra INT;",
+        "CREATE INDEX idx_extra ON sentri_users (extra);",
+        "ALTER TABLE sentri_users DROP COLUMN disabled_at;",
+        "CREATE TABLE sentri_extra (id INT);",
+    ]
+    await migrate(empty_database)
+    folder = tmp_path / "migrations" / dialect / "sentri"
+    folder.mkdir(parents=True)
+    text = f"MODELS_STATE = 'eJyrrgUAAXUA+Q=='\nasync def upgrade(db):\n    return '{''.join(changes)}'\n"
+    (folder / "1_20991231000000_more.py").write_text(text)
+    monkeypatch.setattr(migration_files, "__file__", str(tmp_path / "sentri" / "storage" / "migration_files.py"))
+    for statement in changes if dialect == "mysql" else ():
+        await empty_database.call(lambda session, sql=statement: session.run(sql))
+    assert await migrate(empty_database) == ["1_20991231000000_more.py"]
+    await read(empty_database, "SELECT extra FROM sentri_users")
+    assert await tables(empty_database) == OURS | {"sentri_extra"}
+
+
 async def test_goes_down_again(empty_database, dialect):
     """The downgrades, which people run with Aerich, leave nothing of ours."""
     await migrate(empty_database)

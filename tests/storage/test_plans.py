@@ -17,24 +17,25 @@ ROWS = 3000
 @pytest.fixture
 async def filled(database):
     """So many rows that a planner prefers an index, with fresh statistics."""
-    driver, values = database.driver, database.driver.values
+    values = database.driver.values
     people, logins = [new_id() for _ in range(ROWS)], [new_id() for _ in range(ROWS)]
-    user = driver.sql("INSERT INTO sentri_users VALUES (?, ?, ?, ?, ?, ?, NULL)")
-    columns = "id, user_id, created_at, expires_at, jti, previous_jti, rotated_at"
-    session = driver.sql("INSERT INTO sentri_sessions ({columns}) VALUES (?, ?, ?, ?, ?, NULL, ?)", columns=columns)
     now = values.time(NOW)
-
-    async def fill(connection):
-        for number, person in enumerate(people):
-            await connection.run(user, person, "X", values.key(f"user {number}"), HASH, "[]", now)
-        for number, login in enumerate(logins):
-            row = (login, people[number], now, values.time(NOW + number), f"j{number}", now)
-            await connection.run(session, *row)
-
-    await database.unit(fill)
+    users = [(person, "X", values.key(f"user {n}"), HASH, "[]", now) for n, person in enumerate(people)]
+    sessions = [(login, people[n], now, values.time(NOW + n), f"j{n}", now) for n, login in enumerate(logins)]
+    await insert(database, "sentri_users (id, identifier, identifier_key, password_hash, roles, created_at)", users)
+    await insert(database, "sentri_sessions (id, user_id, created_at, expires_at, jti, rotated_at)", sessions)
     analyze = "ANALYZE TABLE sentri_users, sentri_sessions" if database.dialect == "mysql" else "ANALYZE"
     await database.call(lambda connection: connection.rows(analyze))
     return people, logins
+
+
+async def insert(database, table, rows):
+    for start in range(0, len(rows), 250):
+        some = rows[start : start + 250]
+        places = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
+        sql = database.driver.sql("INSERT INTO {table} VALUES {places}", table=table, places=places)
+        row = [value for each in some for value in each]
+        await database.call(lambda connection, sql=sql, row=row: connection.run(sql, *row))
 
 
 async def plan(database, sql, *values) -> str:

@@ -10,7 +10,7 @@ from sentri.config.database import Dialect
 from sentri.storage.failures import Fault
 from sentri.storage.values import Values
 
-__all__ = ["Driver", "Row", "Session"]
+__all__ = ["Driver", "Row", "Session", "quoted"]
 
 Row = Mapping[str, Any]
 
@@ -67,12 +67,12 @@ class Driver(Protocol):
         """The values that go with `among`."""
         ...
 
-    def quoted(self, name: str) -> str:
-        """The name as an SQL identifier."""
-        ...
-
     def fault(self, error: BaseException) -> Fault | None:
         """What the driver's exception means; None for exceptions that are not the driver's."""
+        ...
+
+    def done_already(self, error: Exception) -> bool:
+        """Whether a DDL statement failed because its effect is there: where DDL commits, from a run that was killed."""
         ...
 
     async def roll_back(self, connection: Any) -> None:
@@ -82,3 +82,8 @@ class Driver(Protocol):
     async def drop(self, connection: Any) -> None:
         """Make sure that nobody uses a connection again that was left in the middle of a statement."""
         ...
+
+
+def quoted(name: str) -> str:
+    """The name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -52,6 +52,13 @@ _NATURES: Final = {
     1969: Nature.UNAVAILABLE,  # MariaDB: max_statement_time
     3024: Nature.UNAVAILABLE,  # MySQL: max_execution_time
 }
+_DONE_ALREADY: Final = {
+    "1050",  # the table exists
+    "1060",  # the column exists
+    "1061",  # the index exists
+    "1091",  # what was to be dropped is not there
+    "1826",  # the foreign key exists
+}
 
 
 class MysqlSession:
@@ -121,15 +128,16 @@ class MysqlDriver:
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids
 
-    def quoted(self, name: str) -> str:
-        return "`" + name.replace("`", "``") + "`"
-
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, errors.MySQLError):
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
             lost = Nature.UNAVAILABLE if 2000 <= number < 3000 else Nature.WRONG  # the client's own range
             return Fault(_NATURES.get(number, lost), type(error).__name__, str(number))
         return None
+
+    def done_already(self, error: Exception) -> bool:
+        fault = self.fault(error)
+        return fault is not None and fault.code in _DONE_ALREADY
 
     async def roll_back(self, connection: Any) -> None:
         if connection.get_transaction_status():

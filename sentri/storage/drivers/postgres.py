@@ -11,7 +11,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from sentri.config.database import Database as DatabaseOptions
 from sentri.config.database import Dialect
-from sentri.storage.drivers.driver import Row
+from sentri.storage.drivers.driver import Row, quoted
 from sentri.storage.failures import Fault, Nature
 from sentri.storage.values import PostgresValues, Values
 
@@ -73,7 +73,7 @@ class PostgresDriver:
             database=options.database,
             host=options.host,
             port=options.port or 5432,
-            schema=self.quoted(options.schema) if options.schema else None,  # a search_path
+            schema=quoted(options.schema) if options.schema else None,  # a search_path
             application_name="sentri",
             minsize=0,  # else asyncpg logs a traceback of its own for every server that went away
             maxsize=options.max,
@@ -96,9 +96,6 @@ class PostgresDriver:
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids if len(ids) == 1 else (list(ids),)
 
-    def quoted(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, asyncpg.PostgresError):
             code = str(error.sqlstate)
@@ -111,6 +108,9 @@ class PostgresDriver:
         if isinstance(error, asyncpg.InternalClientError):
             return Fault(Nature.UNAVAILABLE, type(error).__name__)
         return None
+
+    def done_already(self, error: Exception) -> bool:  # noqa: ARG002 - DDL is rolled back here like all else
+        return False
 
     async def roll_back(self, connection: Any) -> None:
         if connection.is_in_transaction():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -63,6 +64,21 @@ class SqliteSession:
         return rows[0] if rows else None
 
 
+class _Client(SqliteClient):
+    """Tortoise's client, which fails before aiosqlite does.
+
+    When aiosqlite cannot open a file it leaves its thread behind, and that reports to a loop that may be closed.
+    """
+
+    async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
+        await asyncio.to_thread(_try, self.filename)
+        await super().create_connection(with_db)
+
+
+def _try(filename: str) -> None:
+    sqlite3.connect(filename).close()
+
+
 class SqliteDriver:
     """How sentri speaks to SQLite."""
 
@@ -75,9 +91,7 @@ class SqliteDriver:
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the
         # thread is free again when it strikes.
-        return SqliteClient(
-            options.database, connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL"
-        )
+        return _Client(options.database, connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL")
 
     def session(self, connection: Any) -> SqliteSession:
         return SqliteSession(connection)
@@ -91,9 +105,6 @@ class SqliteDriver:
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids
 
-    def quoted(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
     def fault(self, error: BaseException) -> Fault | None:
         if not isinstance(error, sqlite3.Error):
             return None
@@ -101,6 +112,9 @@ class SqliteDriver:
         if code is None:  # the sqlite3 module's own: a closed connection, a value of an unknown type
             return Fault(Nature.WRONG, type(error).__name__)
         return Fault(_NATURES.get(code) or _NATURES.get(code & 0xFF, Nature.WRONG), type(error).__name__, str(code))
+
+    def done_already(self, error: Exception) -> bool:  # noqa: ARG002 - DDL is rolled back here like all else
+        return False
 
     async def roll_back(self, connection: Any) -> None:
         with suppress(sqlite3.OperationalError):  # "no transaction is active"
