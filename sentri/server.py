@@ -159,7 +159,7 @@ class AuthServer(Auth):
         if isinstance(self._keys, GeneratedKeys):
             self._logger.warning(
                 "The signing keys live in this process's memory: after a restart, and in a second process, every "
-                "token is refused. Give create_auth a secret of your own to keep them."
+                "token is refused. A secret of your own keeps them: create_auth(secret=…), or SENTRI_SECRET."
             )
 
     def _is_own(self, app: web.Application) -> bool:

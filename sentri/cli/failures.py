@@ -1,0 +1,32 @@
+"""How a command fails: one line on stderr, never a traceback, and an exit code.
+
+1   it could not be done: the database does not answer, the user exists already, the port is in use
+2   the arguments, the settings or the input are wrong
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from sentri.errors import SentriError
+
+__all__ = ["exit_code", "told"]
+
+_WRONG_INPUT = frozenset({"CONFIGURATION_ERROR", "VALIDATION_ERROR", "INVALID_ROLE"})
+
+
+def exit_code(error: Exception) -> int:
+    """What the process ends with."""
+    return 2 if isinstance(error, SentriError) and error.code in _WRONG_INPUT else 1
+
+
+def told(error: Exception) -> str:
+    """The failure in one line, without anything that a driver or a library may have put into its message."""
+    if isinstance(error, SentriError):
+        return str(error)
+    from sentri.storage.failures import StorageError  # noqa: PLC0415 - here alone: `sentri --help` loads no database
+
+    if isinstance(error, StorageError):
+        return f"the database refused a statement ({error}); `sentri migrate` makes the tables that it may be missing"
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {where.filename}, line {where.lineno}; please report it"

@@ -1,0 +1,61 @@
+"""From settings to an auth object that is open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from sentri.config.database import read_database
+from sentri.config.environment import Settings, read_environment
+from sentri.creating import create_auth, create_auth_server
+from sentri.errors import ConfigurationError, SentriError
+
+if TYPE_CHECKING:
+    from sentri.server import AuthServer
+
+__all__ = ["auth_of", "database_shown", "opened", "settings_of"]
+
+
+def settings_of(**arguments: Any) -> Settings:
+    """The settings of this process: its arguments, then its environment, then the defaults."""
+    return read_environment(os.environ, **arguments)
+
+
+def auth_of(settings: Settings) -> AuthServer:
+    """The auth object. Raises `CONFIGURATION_ERROR`: one message, which names variables and arguments."""
+    findings = list(settings.findings)
+    try:
+        auth = _create(settings)
+    except ConfigurationError as error:
+        findings.append(settings.in_own_words(error.message))
+    else:
+        if not findings:
+            return auth
+    raise ConfigurationError("; ".join(findings))
+
+
+@asynccontextmanager
+async def opened(auth: AuthServer, settings: Settings) -> AsyncIterator[None]:
+    """The auth object, open; what goes wrong with its database names the database."""
+    os.umask(0o077)  # a new SQLite file holds password hashes: it is its owner's alone
+    try:
+        async with auth:
+            yield
+    except ConfigurationError as error:
+        raise ConfigurationError(settings.in_own_words(error.message)) from None
+    except SentriError as error:
+        if error.code != "SERVICE_UNAVAILABLE":
+            raise
+        raise SentriError(error.code, f"{database_shown(settings)} does not answer.") from None
+
+
+def database_shown(settings: Settings) -> str:
+    """Where the database is, without user information and query. For settings that `auth_of` took."""
+    return read_database(settings.options["db"]).shown
+
+
+def _create(settings: Settings) -> AuthServer:
+    options: dict[str, Any] = dict(settings.options)
+    return create_auth(**options) if "secret" in options else create_auth_server(**options)

@@ -1,0 +1,39 @@
+"""What `sentri serve --production` refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sentri.config.database import read_database
+from sentri.config.environment import Settings
+from sentri.errors import ConfigurationError
+
+__all__ = ["check_production"]
+
+_LEAST_SALT_ROUNDS: Final = 12
+
+
+def check_production(settings: Settings) -> None:
+    """Raises `CONFIGURATION_ERROR` with every reason; for settings that are right otherwise."""
+    if reasons := _reasons(settings.options):
+        raise ConfigurationError(f"{settings.stated['production']} refuses: {'; '.join(reasons)}")
+
+
+def _reasons(options: Mapping[str, Any]) -> list[str]:
+    reasons = []
+    if "secret" not in options:
+        reasons.append(
+            "neither SENTRI_SECRET nor SENTRI_SECRET_FILE is set, and with keys in memory a restart or a second "
+            "process refuses every token"
+        )
+    if "api_key" not in options and "registration" not in options:
+        reasons.append(
+            "anybody could register; set SENTRI_API_KEY or SENTRI_REGISTRATION=false, or SENTRI_REGISTRATION=true "
+            "if that is meant"
+        )
+    if options.get("salt_rounds", _LEAST_SALT_ROUNDS) < _LEAST_SALT_ROUNDS:
+        reasons.append(f"SENTRI_SALT_ROUNDS is {options['salt_rounds']}; at least {_LEAST_SALT_ROUNDS} are needed")
+    if read_database(options["db"]).database == ":memory:":
+        reasons.append("the database is in memory, and every user would be gone with the process")
+    return reasons

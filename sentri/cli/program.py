@@ -1,0 +1,45 @@
+"""`sentri`: the tree of commands, and how it ends."""
+
+from __future__ import annotations
+
+import asyncclick
+
+from sentri import __version__
+from sentri.cli.failures import exit_code, told
+from sentri.cli.migrate import migrate
+from sentri.cli.serve import serve
+from sentri.cli.users_create import create
+
+__all__ = ["run"]
+
+
+@asyncclick.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Everything can be set with SENTRI_* environment variables as well: docs/command-line.md.",
+)
+@asyncclick.version_option(__version__, prog_name="sentri")
+def sentri() -> None:
+    """Run and administer a sentri auth server."""
+
+
+@sentri.group()
+def users() -> None:
+    """Administer users."""
+
+
+sentri.add_command(migrate)
+sentri.add_command(serve)
+users.add_command(create)
+
+
+def run() -> int:
+    """Run the command that the arguments name; its exit code."""
+    try:
+        sentri(prog_name="sentri", _anyio_backend="asyncio")
+    except KeyboardInterrupt:
+        asyncclick.echo("Aborted!", err=True)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last one to see it: words instead of a traceback
+        asyncclick.echo(f"Error: {told(error)}", err=True)
+        return exit_code(error)
+    return 0

@@ -1,0 +1,86 @@
+"""`sentri serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import asyncclick
+from aiohttp import web
+
+from sentri.cli.logs import AccessLog, write_logs
+from sentri.cli.opening import auth_of, opened, settings_of
+from sentri.cli.options import database_url
+from sentri.cli.production import check_production
+from sentri.cli.welcome import PREFIX, welcome
+from sentri.config.environment import Settings
+
+if TYPE_CHECKING:
+    from sentri.server import AuthServer
+
+__all__ = ["serve"]
+
+_FAREWELL: Final = 5.0  # seconds for requests that are being answered when the server stops
+
+
+@asyncclick.command()
+@database_url
+@asyncclick.option("--host", help="Where to listen [SENTRI_HOST; default: 127.0.0.1].")
+@asyncclick.option(
+    "--port", type=asyncclick.IntRange(0, 65535), help="0 takes any free one [SENTRI_PORT; default: 8080]."
+)
+@asyncclick.option(
+    "--production", is_flag=True, default=None, help="Refuse unsafe settings, with every reason [SENTRI_PRODUCTION]."
+)
+async def serve(database_url: str | None, host: str | None, port: int | None, *, production: bool | None) -> None:
+    """Run an auth server.
+
+    Without any setting: on http://127.0.0.1:8080, with a SQLite file in the current folder and signing keys that
+    live in memory. The tables are made, or upgraded, at the start. Ctrl-C stops it.
+    """
+    settings = settings_of(database_url=database_url, host=host, port=port, production=production)
+    auth = auth_of(settings)
+    if settings.production:
+        check_production(settings)
+    write_logs()
+    serving = asyncio.create_task(_serve(auth, settings))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(auth: AuthServer, settings: Settings) -> None:
+    app = web.Application()
+    app.router.add_get("/", _index)
+    auth.setup(app, PREFIX)
+    runner = web.AppRunner(app, access_log_class=AccessLog, shutdown_timeout=_FAREWELL)
+    async with opened(auth, settings):
+        try:
+            await runner.setup()
+            await _listen(runner, settings)
+            asyncclick.echo(welcome(runner.addresses[0], settings))
+            await asyncio.Event().wait()  # until a signal cancels it
+        finally:
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    place = f"{settings.host} port {settings.port}"
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise asyncclick.ClickException(f"{place} is in use; --port takes another, 0 any free one") from None
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise asyncclick.ClickException(f"cannot listen on {place}: {reason}; see --host and --port") from None
+
+
+async def _index(request: web.Request) -> web.Response:
+    routes = [(route.method, route.resource) for route in request.app.router.routes() if route.method != "HEAD"]
+    return web.json_response({"endpoints": [f"{method} {where.canonical}" for method, where in routes if where]})

@@ -1,0 +1,67 @@
+"""What `sentri serve` prints when it listens."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from shlex import quote
+from typing import Any, Final
+
+from sentri.cli.opening import database_shown
+from sentri.config.environment import Settings
+
+__all__ = ["PREFIX", "welcome"]
+
+PREFIX: Final = "/auth"
+_JSON: Final = "-H 'Content-Type: application/json'"
+_CREDENTIALS: Final = """-d '{"identifier": "ada@example.com", "password": "correct horse battery"}'"""
+
+
+def welcome(address: Any, settings: Settings) -> str:
+    """Where the server is and, outside of production, three lines for a shell that try it.
+
+    Args:
+        address: what the socket is bound to.
+        settings: what the server was made of.
+    """
+    host, port = address[:2]
+    lines = [
+        f"sentri serves http://{_bracketed(host)}:{port}{PREFIX}",
+        f"  database  {database_shown(settings)}",
+        f"  keys      {_keys(settings)}",
+    ]
+    if not settings.production:
+        lines += ["", "Try it:", "", *_trying(quote(f"http://{_reachable(host)}:{port}{PREFIX}"), settings), ""]
+    return "\n".join(lines)
+
+
+def _keys(settings: Settings) -> str:
+    if "secret" in settings.options:
+        return f"{settings.options.get('algorithm', 'HS256')}, from {settings.stated['secret']}"
+    return "RS256, in memory until the server stops; SENTRI_SECRET or SENTRI_SECRET_FILE keeps them"
+
+
+def _trying(url: str, settings: Settings) -> list[str]:
+    login = f"curl -s {url}/login {_JSON} {_CREDENTIALS}"
+    return [
+        _registration(url, settings),
+        f"""TOKEN=$({login} | sed 's/.*"accessToken": *"\\([^"]*\\)".*/\\1/')""",
+        f'curl -s {url}/me -H "Authorization: Bearer $TOKEN"',
+    ]
+
+
+def _registration(url: str, settings: Settings) -> str:
+    if settings.options.get("registration") is False:
+        return "sentri users create ada@example.com  # the password: correct horse battery"
+    key = ' -H "X-Api-Key: $SENTRI_API_KEY"' if "api_key" in settings.options else ""
+    return f"curl -s {url}/register{key} {_JSON} {_CREDENTIALS}"
+
+
+def _reachable(host: str) -> str:
+    """The host for a client on this machine: it cannot ask for "all interfaces"."""
+    if not ip_address(host).is_unspecified:
+        return _bracketed(host)
+    return "[::1]" if ":" in host else "127.0.0.1"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

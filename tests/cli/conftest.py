@@ -1,0 +1,160 @@
+"""The real command line, in processes of its own and in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from sentri.config.database import Database as DatabaseOptions
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60  # seconds, on a machine that does much else
+
+
+class Serving:
+    """A running `sentri serve`.
+
+    Attributes:
+        process: to send signals to.
+        said: what it printed when it listened.
+        url: where the endpoints are.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.said = self._read_until("\n  keys ")
+        self.url = re.search(r"http://\S+", self.said)[0]
+
+    @property
+    def log(self) -> str:
+        """What it wrote to stderr."""
+        return self._log.read_text()
+
+    def lines_to_try(self) -> str:
+        """The three lines for a shell."""
+        self._read_until("$TOKEN\"\n")
+        return self.said.partition("Try it:\n\n")[2]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Its exit code after a signal."""
+        self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=PATIENCE)[0]
+        return self.process.returncode
+
+    def call(self, path: str, body: Any = None, **headers: str) -> Any:
+        """The answer's JSON; an error status raises."""
+        data = None if body is None else json.dumps(body).encode()
+        url = f"{self.url}{path}" if path != "/" else self.url.removesuffix("auth")
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"} | headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=PATIENCE) as response:
+            return json.load(response)
+
+    def _read_until(self, text: str) -> str:
+        too_late = threading.Timer(PATIENCE, self.process.kill)
+        too_late.start()
+        said = getattr(self, "said", "")
+        while text not in said:
+            line = self.process.stdout.readline()
+            assert line, f"`sentri serve` ended: {self.log}"
+            said += line
+        too_late.cancel()
+        self.said = said
+        return said
+
+
+class CommandLine:
+    """`sentri`, as a user with an empty environment runs it in an empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._count = 0
+
+    def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            input=stdin,
+            cwd=self.folder,
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    @contextmanager
+    def serve(self, *arguments: str, **variables: str) -> Iterator[Serving]:
+        """`sentri serve` on a free port, from when it listens."""
+        self._count += 1
+        log = self.folder / f"{self._count}.log"
+        command = self.command("serve", "--port", "0", *arguments)
+        with (
+            log.open("w") as stderr,
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield Serving(process, log)
+            finally:
+                process.kill()
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sentri", *arguments]
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("SENTRI_", "PYTHON")) and "proxy" not in k.lower()
+        }
+        return kept | {"PYTHONPATH": str(ROOT)} | variables
+
+
+@pytest.fixture
+def sentri(tmp_path) -> CommandLine:
+    """The command line in an empty folder."""
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def database_url(empty_database_options) -> str:
+    """The URL of a database without tables, on each of the three."""
+    return url_of(empty_database_options)
+
+
+def url_of(options: DatabaseOptions) -> str:
+    if options.dialect == "sqlite":
+        return f"sqlite://{options.database}"
+    secret = "" if options.password is None else f":{quote(options.password, safe='')}"
+    user = "" if options.user is None else f"{quote(options.user, safe='')}{secret}@"
+    return f"{options.dialect}://{user}{options.host}:{options.port}/{options.database}"
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """It ended with this exit code and one line that has the words."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    *_, line = done.stderr.strip().splitlines()
+    assert line.startswith("Error: "), done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in line

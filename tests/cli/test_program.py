@@ -1,0 +1,88 @@
+"""`sentri` itself: how it starts, and how it fails."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sentri import SentriError, __version__
+from sentri.cli.failures import exit_code, told
+from sentri.storage.failures import Fault, Nature, StorageError
+from tests.cli.conftest import PATIENCE
+
+
+def python(sentri, code: str) -> subprocess.CompletedProcess[str]:
+    """Run a piece of Python where the command line runs."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=sentri.folder,
+        env=sentri.environment({}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"], ["users", "create", "--help"]])
+def test_help(sentri, arguments):
+    done = sentri(*arguments)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: sentri")
+
+
+def test_version(sentri):
+    assert sentri("--version").stdout == f"sentri, version {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["users"], ["sreve"], ["serve", "--port", "65536"], ["serve", "more"]])
+def test_wrong_usage_ends_with_2(sentri, arguments):
+    assert sentri(*arguments).returncode == 2
+
+
+def test_help_loads_no_database(sentri):
+    done = python(
+        sentri,
+        "import sys; sys.argv = ['sentri', '--help']\n"
+        "from sentri.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('loaded', sorted({'tortoise', 'aerich', 'rich'} & sys.modules.keys()))",
+    )
+    assert "loaded []" in done.stdout, done.stderr
+
+
+def test_missing_extra_is_told_in_words(sentri):
+    done = python(sentri, "import sys; sys.modules['asyncclick'] = None\nfrom sentri.cli import main; main()")
+    assert done.returncode == 2
+    assert done.stderr == 'The command line needs asyncclick: pip install "sentri-auth[cli]"\n'
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SentriError("CONFIGURATION_ERROR", "x"), 2),
+        (SentriError("VALIDATION_ERROR", "x"), 2),
+        (SentriError("INVALID_ROLE", "x"), 2),
+        (SentriError("USER_ALREADY_EXISTS", "x"), 1),
+        (SentriError("SERVICE_UNAVAILABLE", "x"), 1),
+        (ValueError("x"), 1),
+    ],
+)
+def test_exit_code_tells_wrong_input_from_failure(error, code):
+    assert exit_code(error) == code
+
+
+def test_refused_statement_is_told_with_its_code():
+    told_of = told(StorageError(Fault(Nature.WRONG, "UndefinedTableError", "42P01")))
+    assert "UndefinedTableError 42P01" in told_of
+    assert "sentri migrate" in told_of
+
+
+def test_unexpected_error_is_told_without_its_message():
+    try:
+        int("hunter2")
+    except ValueError as error:
+        line = told(error)
+    assert "hunter2" not in line
+    assert line.startswith(f"unexpected ValueError in {__file__}, line ")

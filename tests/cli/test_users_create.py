@@ -1,0 +1,173 @@
+"""`sentri users create`."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+
+import pytest
+
+from sentri import create_auth
+from tests.cli.conftest import PATIENCE, assert_refused
+from tests.support import SECRET
+
+PASSWORD = "correct horse battery"
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n")
+
+
+async def log_in(database_url: str, password: str = PASSWORD):
+    """Through the library, on the same database."""
+    async with create_auth(db=database_url, secret=SECRET, valid_roles=("user", "admin")) as auth:
+        tokens = await auth.accounts.login("ada@example.com", password)
+        return await auth.authenticate(tokens.access_token)
+
+
+class Terminal:
+    """A command with a terminal of its own."""
+
+    def __init__(self, sentri, *arguments: str) -> None:
+        self.shown = ""
+        self._seen = 0
+        self.pid, self._master = pty.fork()
+        if self.pid == 0:
+            os.chdir(sentri.folder)
+            command = sentri.command(*arguments)
+            os.execve(command[0], command, sentri.environment({}))
+
+    def until(self, text: str) -> None:
+        """Read on until it shows the text."""
+        while text not in self.shown[self._seen :]:
+            assert self._read(), self.shown
+        self._seen = self.shown.index(text, self._seen) + len(text)
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> int:
+        """Its exit code."""
+        while self._read():
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._master)
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE)
+        assert ready, self.shown
+        try:
+            more = os.read(self._master, 1000).decode()
+        except OSError:  # Linux: the other side is closed
+            return False
+        self.shown += more
+        return bool(more)
+
+
+@pytest.fixture
+def terminal(sentri):
+    """A terminal that is killed at the end of the test if it must be."""
+    opened = []
+
+    def open_(*arguments: str) -> Terminal:
+        opened.append(Terminal(sentri, *arguments))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        try:
+            os.kill(each.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        os.waitpid(each.pid, 0)
+
+
+async def test_first_admin_is_made_on_an_empty_database(sentri, database_url):
+    done = sentri(
+        "users", "create", "ada@example.com", "--role", "admin", "--role", "user",
+        stdin=f"{PASSWORD}\n", SENTRI_DATABASE_URL=database_url,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert ID.fullmatch(done.stdout)
+    user = await log_in(database_url)
+    assert (user.id, set(user.roles)) == (done.stdout.strip(), {"admin", "user"})
+
+
+def test_json_shows_the_user(sentri):
+    done = sentri("users", "create", " Ada ", "--role", "admin", "--json", stdin=PASSWORD)
+    user = json.loads(done.stdout)
+    assert user == {"id": user["id"], "identifier": "Ada", "roles": ["admin"]}
+
+
+def test_without_role_the_user_has_none(sentri):
+    assert json.loads(sentri("users", "create", "ada", "--json", stdin=PASSWORD).stdout)["roles"] == []
+
+
+async def test_password_is_the_first_line_without_its_newline(sentri):
+    done = sentri("users", "create", "ada@example.com", stdin=f" {PASSWORD} \r\nmore\n")
+    assert done.returncode == 0, done.stderr
+    assert await log_in(f"sqlite://{sentri.folder / 'sentri.db'}", f" {PASSWORD} ")
+
+
+def test_user_who_exists_is_refused(sentri):
+    assert sentri("users", "create", "ada", stdin=PASSWORD).returncode == 0
+    assert_refused(sentri("users", "create", "ADA", stdin=PASSWORD), 1, "USER_ALREADY_EXISTS")
+
+
+@pytest.mark.parametrize(("stdin", "reason"), [("", "there is none"), ("\nsecond line\n", "there is none")])
+def test_refuses_empty_password(sentri, stdin, reason):
+    assert_refused(sentri("users", "create", "ada", stdin=stdin), 2, reason)
+    assert not (sentri.folder / "sentri.db").exists()
+
+
+def test_refuses_password_that_may_not_be_set(sentri):
+    done = sentri("users", "create", "ada", stdin="hunter2\n")
+    assert_refused(done, 2, "VALIDATION_ERROR", "password")
+    assert "hunter2" not in done.stderr
+
+
+def test_refuses_unknown_role_before_anything_is_done(sentri):
+    done = sentri("users", "create", "ada", "--role", "amdin")
+    assert_refused(done, 2, "--role", "'amdin'", "user, admin; did you mean admin?")
+    assert not (sentri.folder / "sentri.db").exists()
+
+
+@pytest.mark.parametrize("option", ["--password", "--password-stdin", "-p"])
+def test_password_is_no_argument(sentri, option):
+    assert_refused(sentri("users", "create", "ada", option, "hunter2"), 2, "No such option")
+
+
+def test_makes_no_tables_where_migrations_are_off(sentri):
+    done = sentri("users", "create", "ada", stdin=PASSWORD, SENTRI_MIGRATE_ON_STARTUP="false")
+    assert_refused(done, 1, "sentri migrate")
+
+
+def test_prompt_hides_and_confirms(terminal):
+    shell = terminal("users", "create", "ada")
+    shell.until("Password: ")
+    shell.type(f"{PASSWORD}\n")
+    shell.until("Password again: ")
+    shell.type(f"{PASSWORD}\n")
+    assert shell.end() == 0, shell.shown
+    assert PASSWORD not in shell.shown
+    assert ID.search(shell.shown.replace("\r", ""))
+
+
+def test_prompt_asks_again_where_the_two_differ(terminal):
+    shell = terminal("users", "create", "ada")
+    for again in ("something else", PASSWORD):
+        shell.until("Password: ")
+        shell.type(f"{PASSWORD}\n")
+        shell.until("Password again: ")
+        shell.type(f"{again}\n")
+    assert shell.end() == 0, shell.shown
+    assert "do not match" in shell.shown
+
+
+def test_ctrl_c_ends_the_prompt(terminal, sentri):
+    shell = terminal("users", "create", "ada")
+    shell.until("Password: ")
+    shell.type("\x03")
+    assert shell.end() == 1, shell.shown
+    assert "Aborted!" in shell.shown
+    assert not (sentri.folder / "sentri.db").exists()
