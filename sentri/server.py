@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -113,7 +114,7 @@ class AuthServer(Auth):
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
         )
-        errors = SubApplicationErrors(self._logger, None)
+        errors = SubApplicationErrors(self._logger, self._report)
         app = build_app(endpoints, errors, registration=self._options.registration)
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
@@ -150,6 +151,12 @@ class AuthServer(Auth):
         finally:
             self._own.discard(id(app))
             self._serving = False
+
+    async def _report(self, request: web.Request, error: Exception) -> None:
+        for told in self._on_unhandled:
+            outcome = told(request, error)
+            if inspect.isawaitable(outcome):
+                await outcome
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sentri import AuthServer
+from sentri.config.options import HOOKS
 from sentri.server import server_of_options
-from sentri.storage import Database
 from tests.support import SECRET, Api, MovableClock, host_application, serving
 
 pytest_plugins = ["tests.databases"]
@@ -27,7 +28,12 @@ def make_auth(database_options, clock) -> Callable[..., AuthServer]:
     """An auth server on the test's database, with any options; cheap hashing, HS256, a clock that stands still."""
 
     def make(**options: Any) -> AuthServer:
-        given = {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin"), "salt_rounds": 10}
+        given = {
+            "db": database_options,
+            "secret": SECRET,
+            "valid_roles": ("user", "editor", "admin"),
+            "salt_rounds": 10,
+        }
         return server_of_options(given | options, clock=clock)
 
     return make
@@ -49,3 +55,19 @@ async def make_api(make_auth, database) -> AsyncIterator[Callable[..., Awaitable
 async def api(make_api) -> Api:
     """A running application with the default options."""
     return await make_api()
+
+
+@pytest.fixture
+def told() -> list[tuple[Any, ...]]:
+    """What the `hooks` were called with, in order: the hook's name, then its arguments."""
+    return []
+
+
+@pytest.fixture
+def hooks(told) -> dict[str, Callable[..., None]]:
+    """Every hook, for `make_api(hooks=hooks)`; they write to `told`."""
+    return {name: partial(_tell, told, name) for name in HOOKS}
+
+
+def _tell(told: list[tuple[Any, ...]], name: str, *what: object) -> None:
+    told.append((name, *what))

@@ -63,8 +63,13 @@ async def ask_validator(validator: Validator | None, value: str, field: str) -> 
         if inspect.isawaitable(verdict):
             verdict = await verdict
     except ValueError as refusal:
-        raise SentriError("VALIDATION_ERROR", f"{field}: {refusal}") from None
+        raise _not_accepted(field, str(refusal), value) from None
     if verdict is False:
-        raise SentriError("VALIDATION_ERROR", f"{field}: is not accepted here.")
+        raise _not_accepted(field, "", value)
     if verdict is not None and verdict is not True:
         raise ConfigurationError(f"the validator of {field} must return a bool or None")
+
+
+def _not_accepted(field: str, why: str, value: str) -> SentriError:
+    """The validator's words, unless they are none or quote the value, as those of `int(value)` do."""
+    return SentriError("VALIDATION_ERROR", f"{field}: {why if why and value not in why else 'is not accepted here.'}")

@@ -54,7 +54,9 @@ async def _rotate(
     if won:
         rotated = replace(session, jti=successor, previous_jti=session.jti, rotated_at=now, expires_at=expires_at)
         return token_pair(context, rotated, user)
-    # Good a moment ago, and somebody else was first: a parallel refresh, whose successor is ours too, or a logout.
+    # Good when this request began, and somebody else was first: a logout, or a parallel refresh, whose successor is
+    # ours too. Should that one be spent already, the chain still has one end, and we join it: a token that was good
+    # when it was shown is no theft, and nobody is logged out by a race.
     session, user = await _living(context, claims, now)
     return token_pair(context, session, user)
 

@@ -99,6 +99,8 @@ def _parts_of_url(url: str) -> dict[str, Any]:
         port = split.port
     except ValueError:
         raise Wrong("is not a URL: its host or port cannot be read (percent-encode special characters)") from None
+    if split.fragment or "@" in split.path:  # what is taken for the database's name is the rest of a password
+        raise Wrong("is not a URL: it has a # or a second @ (percent-encode special characters)")
     return {
         "dialect": dialect,
         "database": unquote(split.path.removeprefix("/")),

@@ -28,8 +28,10 @@ def seconds(value: object) -> float:
             return value.total_seconds()
         case bool():
             raise Wrong(f"is {value!r}; give {_ALLOWED}")
-        case int() | float() if math.isfinite(value):
-            return float(value) if abs(value) <= _LONGEST else math.copysign(math.inf, value)
+        case int() | float() if abs(value) <= _LONGEST:  # false for NaN
+            return float(value)
+        case int() | float() if abs(value) > _LONGEST:
+            return math.inf if value > 0 else -math.inf
         case str() if written := _TEXT.fullmatch(value):
             return float(int(written[1]) * _UNITS[written[2]])
         case _:

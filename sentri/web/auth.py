@@ -50,6 +50,7 @@ class Auth(ABC):
         self._memo: OwnKey[Authentication] = OwnKey()
         self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide)
         self._protecting: list[ProtectMiddleware] = []
+        self._on_unhandled: list[OnUnhandled] = []
 
     # --- guards
 
@@ -108,8 +109,11 @@ class Auth(ABC):
         """A middleware that answers `SentriError` with the envelope, everywhere in the host application.
 
         aiohttp's HTTP errors of the host stay its own. Any other exception becomes 500 `INTERNAL_ERROR`, with the
-        traceback in the log; `on_unhandled(request, error)` is told, and may return a response to send instead.
+        traceback in the log; `on_unhandled(request, error)` is told, and may return a response to send instead. It is
+        told of exceptions inside the auth server's own endpoints too, whose answer stays the envelope.
         """
+        if on_unhandled is not None:
+            self._on_unhandled.append(on_unhandled)
         return ErrorMiddleware(self._logger, on_unhandled)
 
     # --- the user of a request

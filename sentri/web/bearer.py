@@ -13,17 +13,13 @@ __all__ = ["bearer_token", "no_token"]
 def bearer_token(request: web.BaseRequest) -> str | None:
     """What follows `Bearer`, in any case; None where the header is absent or of another scheme.
 
-    Two `Authorization` headers are `TOKEN_INVALID`: nobody can say which one counts.
+    A second `Authorization` header beside it is `TOKEN_INVALID`: nobody can say which one counts.
     """
-    values = request.headers.getall(hdrs.AUTHORIZATION, ())
-    if not values:
-        return None
-    scheme, _, credentials = values[0].strip().partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    if len(values) > 1:
+    values = [value.strip().partition(" ") for value in request.headers.getall(hdrs.AUTHORIZATION, ())]
+    shown = [credentials.strip() for scheme, _, credentials in values if scheme.lower() == "bearer"]
+    if shown and len(values) > 1:
         raise refused()
-    return credentials.strip()
+    return shown[0] if shown else None
 
 
 def no_token() -> SentriError:

@@ -163,12 +163,14 @@ def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[None]]) -
     """Guard every method of the View, and of the classes that inherit from it, at the one place they all pass."""
     if not issubclass(view, web.View):
         raise ConfigurationError(f"{view!r} cannot be guarded: it is no `async def` handler and no web.View class")
-    inner: Callable[[web.View], Generator[Any, None, web.StreamResponse]] = view.__await__
+    own: Callable[[web.View], Generator[Any, None, web.StreamResponse]] | None = vars(view).get("__await__")
 
     def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
         if not is_open_preflight(self.request, type(self)):
             yield from enter(self.request).__await__()
-        return (yield from inner(self))
+        # The next in line of `self`, not of `view`: beside it there may be another guarded base.
+        following = cast("web.View", super(view, self))
+        return (yield from following.__await__() if own is None else own(self))
 
     setattr(view, "__await__", __await__)  # noqa: B010 - mypy takes a plain assignment to a method for a mistake
     return view

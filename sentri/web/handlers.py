@@ -114,7 +114,7 @@ class Endpoints:
 
     async def _shown_sessions(self, request: web.Request) -> dict[str, str | None]:
         sessions: dict[str, str | None] = {}
-        if bearer := bearer_token(request):
+        if (bearer := bearer_token(request)) is not None:
             sessions.update([self._session_of(bearer)])
         if request.body_exists:
             body = await bodies.read_body(request, bodies.LogoutBody)

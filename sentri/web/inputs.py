@@ -24,8 +24,8 @@ __all__ = [
 
 MOST_BODY_BYTES: Final = 64 * 1024
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
-_MISSING: Final = re.compile(r"missing required field `(\w+)`")
-_UNKNOWN: Final = re.compile(r"contains unknown field `(.*?)`", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _WRONG_TYPE: Final = re.compile(r"Expected `(\w+)(?: \| \w+)?`, got `(\w+)`(?: - at `\$\.(\w+)(.*)`)?")
 
 
@@ -93,17 +93,22 @@ async def read_body(request: web.Request, form: type[B]) -> B:
 
 
 async def _read_limited(request: web.Request) -> bytes:
-    """The body, if it is not too large. The host's `client_max_size` does not reach a sub-application's requests."""
+    """The body, if it is not too large: aiohttp ignores the `client_max_size` of a sub-application."""
     if (request.content_length or 0) > MOST_BODY_BYTES:
         raise _too_large()
-    if request.content_length is not None or not request.can_read_body:
-        return await request.read()  # keeps what a middleware of the host's has read already
-    raw = bytearray()
-    async for chunk in request.content.iter_any():
-        raw += chunk
-        if len(raw) > MOST_BODY_BYTES:
-            raise _too_large()
-    return bytes(raw)
+    received = bytearray()
+    try:
+        if request.content_length is not None or not request.can_read_body:
+            received += await request.read()  # keeps what a middleware of the host's has read already
+        async for chunk in request.content.iter_any():
+            received += chunk
+            if len(received) > MOST_BODY_BYTES:
+                raise _too_large()
+    except (ConnectionError, web.RequestPayloadError):  # the client's doing: no surprise that belongs in the log
+        raise SentriError("VALIDATION_ERROR", "body: did not arrive as a whole.") from None
+    if len(received) > MOST_BODY_BYTES:
+        raise _too_large()
+    return bytes(received)
 
 
 def _too_large() -> SentriError:
@@ -111,13 +116,16 @@ def _too_large() -> SentriError:
 
 
 def _explained(finding: str) -> str:
-    """Msgspec's finding in our words: the field, what is expected, and nothing of what was sent."""
-    if missing := _MISSING.search(finding):
+    """Msgspec's finding in our words: the field, what is expected, and nothing of what was sent.
+
+    A finding is read from its beginning only: further on it may quote the name of a field that the caller chose.
+    """
+    if missing := _MISSING.match(finding):
         return f"{missing[1]}: is required."
-    if unknown := _UNKNOWN.search(finding):
+    if unknown := _UNKNOWN.match(finding):
         name = unknown[1] if _PLAIN_NAME.fullmatch(unknown[1]) else "body"
         return f"{name}: is not a field of this request." if name != "body" else "body: has an unknown field."
-    if wrong := _WRONG_TYPE.search(finding):
+    if wrong := _WRONG_TYPE.match(finding):
         words = {"str": "a string", "array": "a list", "object": "a JSON object"}
         expected = words.get(wrong[1], wrong[1])
         where = wrong[3] or "body"

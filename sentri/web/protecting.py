@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -18,11 +20,15 @@ _MARK: Final = "__sentri_public__"
 
 
 def mark_public(handler: Any, owner: object) -> Any:
-    """Mark a handler, a View class or a View method as open to all under `owner`'s middleware. No guard is removed."""
+    """Mark a handler, a View class or a View method as open to all under `owner`'s middleware. No guard is removed.
+
+    A bound method comes back as a function of its own: its mark is not that of the method of other objects.
+    """
     if not callable(handler):
         raise ConfigurationError(f"public() takes a handler, not a {type(handler).__name__}")
-    setattr(handler, _MARK, (*vars(handler).get(_MARK, ()), owner))
-    return handler
+    marked = functools.update_wrapper(functools.partial(handler), handler) if inspect.ismethod(handler) else handler
+    setattr(marked, _MARK, (*vars(marked).get(_MARK, ()), owner))
+    return marked
 
 
 def _is_marked(thing: object, owner: object) -> bool:
@@ -101,14 +107,18 @@ class ProtectMiddleware:
 
 
 def _entries(exclude: Iterable[str]) -> tuple[str, ...]:
-    entries = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    entries = (exclude,) if isinstance(exclude, str) or not isinstance(exclude, Iterable) else tuple(exclude)
     for entry in entries:
-        if not entry.startswith("/") or entry == "/*" or "*" in entry.removesuffix("/*"):
+        if not _is_pattern(entry):
             raise ConfigurationError(
                 f"protect_middleware: exclude has {entry!r}; give the pattern of a route, such as '/files/{{name}}', "
                 "or a subtree that ends in '/*'"
             )
     return entries
+
+
+def _is_pattern(entry: object) -> bool:
+    return isinstance(entry, str) and entry.startswith("/") and entry != "/*" and "*" not in entry.removesuffix("/*")
 
 
 def _within(path: str, tree: str) -> bool:
