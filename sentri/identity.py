@@ -10,7 +10,7 @@ __all__ = ["AuthUser", "RefreshClaims", "TokenPair"]
 
 @dataclass(frozen=True, slots=True)
 class AuthUser:
-    """A user as sentri knows them at this moment. Frozen; safe to keep and to log (it holds no secret).
+    """A user as sentri knows them at this moment. Frozen; it holds no secret, but its repr shows the identifier.
 
     Attributes:
         id: the user's UUID in canonical form, the `sub` of their tokens.

@@ -9,19 +9,24 @@ from sentri.errors import ConfigurationError
 
 __all__ = ["Opening"]
 
+Step = Callable[[], Awaitable[None]]
+
 
 class Opening:
     """Opens and closes something that belongs to one event loop, however many use it.
 
     Args:
         open_: makes it usable.
+        finish: waits for what still uses it, while it is open.
         close: lets go of everything; safe to repeat.
     """
 
-    def __init__(self, open_: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, open_: Step, finish: Step, close: Step) -> None:
         self._open = open_
+        self._finish = finish
         self._close = close
         self._holders = 0
+        self._used_by_others = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[None] | None = None
         self._until_the_end: AsyncGenerator[None, None] | None = None
@@ -36,26 +41,24 @@ class Opening:
             raise
 
     async def leave(self) -> None:
-        """Let go; the last one closes."""
+        """Let go. The last one closes, unless somebody has used it who did not hold it: they may be at it still."""
         self._holders -= 1
-        if self._holders == 0:
+        if self._holders == 0 and not self._used_by_others:
             await self._shut()
 
     async def use(self) -> None:
-        """Open it if it is not open. Nobody holds it then, so it is closed when the event loop ends."""
-        if self._loop is asyncio.get_running_loop():
-            return
-        await self._ensure()
-        if self._holders == 0 and self._until_the_end is None:
-            self._until_the_end = self._closing_with_the_loop()
-            await anext(self._until_the_end)
+        """Open it if it is not open. Whoever uses it without holding it finds it open until the event loop ends."""
+        if self._loop is not asyncio.get_running_loop():
+            await self._ensure()
+        if self._holders == 0:
+            self._used_by_others = True
 
     async def _ensure(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop and not self._loop.is_closed():
-            raise ConfigurationError("this auth object is open in another event loop; each loop needs one of its own")
         if self._loop is loop:
             return
+        if self._loop is not None and not self._loop.is_closed():
+            raise ConfigurationError("this auth object is open in another event loop; each loop needs one of its own")
         if self._opening is None or self._opening.get_loop() is not loop:
             self._opening = loop.create_task(self._really_open(loop))
         opening = self._opening
@@ -69,17 +72,22 @@ class Opening:
         await self._close()  # what an earlier loop may have left behind
         await self._open()
         self._loop = loop
+        self._until_the_end = self._closing_with_the_loop(loop)
+        await anext(self._until_the_end)
 
-    async def _closing_with_the_loop(self) -> AsyncGenerator[None, None]:
+    async def _closing_with_the_loop(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
         # The event loop finalizes generators that are still suspended when it shuts down (asyncio.run does): without
         # this, a script that forgets to close would hang on its database driver's thread.
         try:
             yield
         finally:
-            self._until_the_end = None
-            if self._holders == 0:
+            if self._loop is loop:
                 await self._shut()
 
     async def _shut(self) -> None:
+        await self._finish()
+        if self._holders:  # somebody came meanwhile
+            return
         self._loop = None
+        self._used_by_others = False
         await self._close()

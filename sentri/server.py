@@ -15,6 +15,7 @@ from sentri.accounts import authenticating
 from sentri.accounts.context import Context, Rules
 from sentri.accounts.facade import Accounts
 from sentri.accounts.hooks import HookRunner
+from sentri.accounts.inputs import check_id
 from sentri.clock import Clock, system_clock
 from sentri.config.options import ServerOptions
 from sentri.config.readers import mount_prefix
@@ -62,9 +63,10 @@ class AuthServer(Auth):
         self._clock = clock
         self._database = Database(options.db, logger=options.logger)
         self._context = _context(options, keys, clock, self._database)
-        self._opening = Opening(self._open, self._close)
+        self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._opening.use)
-        self._own: set[int] = set()
+        self._own_app: web.Application | None = None
+        self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
 
     def __repr__(self) -> str:
@@ -95,7 +97,6 @@ class AuthServer(Auth):
         await self._database.open()
 
     async def _close(self) -> None:
-        await self._context.hooks.close()
         self._context.hasher.close()
         await self._database.close()
 
@@ -116,6 +117,7 @@ class AuthServer(Auth):
         )
         errors = SubApplicationErrors(self._logger, self._report)
         app = build_app(endpoints, errors, registration=self._options.registration)
+        self._own_routes |= frozenset(app.router.routes())
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
         return app
@@ -140,7 +142,7 @@ class AuthServer(Auth):
         if self._serving:
             raise ConfigurationError("this auth object is mounted already; one auth object serves one application")
         self._serving = True
-        self._own.add(id(app))
+        self._own_app = app
         try:
             self._check_middlewares()
             async with self:
@@ -149,7 +151,7 @@ class AuthServer(Auth):
                 self._warn()
                 yield
         finally:
-            self._own.discard(id(app))
+            self._own_app = None
             self._serving = False
 
     async def _report(self, request: web.Request, error: Exception) -> None:
@@ -169,8 +171,13 @@ class AuthServer(Auth):
                 "token is refused. A secret of your own keeps them: create_auth(secret=…), or SENTRI_SECRET."
             )
 
-    def _is_own(self, app: web.Application) -> bool:
-        return id(app) in self._own
+    def _is_own(self, match: web.UrlMappingMatchInfo) -> bool:
+        """Whether it is one of our endpoints, or nothing at all below our mount point. What a host adds to our
+        application is the host's.
+        """
+        if match.http_exception is not None:
+            return match.apps[-1] is self._own_app
+        return match.route in self._own_routes
 
     # --- accounts and tokens
 
@@ -194,14 +201,20 @@ class AuthServer(Auth):
     def sign_access_token(self, user: AuthUser) -> str:
         """An access token for the user and the session that `user.session_id` names.
 
-        `protect` accepts it while that session lives. Raises `VALIDATION_ERROR` for a user without a session.
+        `protect` accepts it while that session lives. Raises `VALIDATION_ERROR` for a user without a session, and for
+        ids that are no canonical UUIDs.
         """
+        check_id(user.id, "id")
+        check_id(user.session_id, "session_id")
         return self._context.access.sign(user)[0]
 
     def sign_refresh_token(self, session_id: str) -> str:
         """A refresh token outside the chain of any session: `verify_refresh_token` reads it, `/refresh` answers it
         with 401 and leaves the session alone. `auth.accounts.start_session` gives tokens that can be refreshed.
+
+        Raises `VALIDATION_ERROR` for an id that is no canonical UUID.
         """
+        check_id(session_id, "session_id")
         now = self._clock()
         token, _ = self._context.refresh.sign(
             session_id=session_id,

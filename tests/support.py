@@ -97,7 +97,11 @@ class Api:
 
     async def disable(self, user_id: str) -> None:
         """Disable a user behind the server's back."""
-        text = {"postgres": ("now()", "$1"), "mysql": ("now(6)", "%s"), "sqlite": ("'2020-01-01 00:00:00.000000+00:00'", "?")}
+        text = {
+            "postgres": ("now()", "$1"),
+            "mysql": ("now(6)", "%s"),
+            "sqlite": ("'2020-01-01 00:00:00.000000+00:00'", "?"),
+        }
         now, mark = text[self.database.dialect]
 
         async def work(session: Any) -> int:
@@ -148,5 +152,5 @@ def host_application(auth: AuthServer) -> web.Application:
 
 
 def serving(app: web.Application) -> TestClient[web.Request, web.Application]:
-    """A client of an application that starts when it is entered: `async with serving(app) as client`."""
+    """The client of an application that starts when it is entered, with `async with`."""
     return TestClient(TestServer(app))

@@ -64,6 +64,10 @@ async def ask_validator(validator: Validator | None, value: str, field: str) -> 
             verdict = await verdict
     except ValueError as refusal:
         raise _not_accepted(field, str(refusal), value) from None
+    except SentriError:
+        raise
+    except Exception as error:  # noqa: BLE001 - its text may quote the value
+        raise RuntimeError(f"the validator of {field} raised {type(error).__name__}") from None
     if verdict is False:
         raise _not_accepted(field, "", value)
     if verdict is not None and verdict is not True:

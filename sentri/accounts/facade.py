@@ -51,7 +51,8 @@ class Accounts:
 
     async def assign_roles(self, user_id: str, roles: Collection[str]) -> AuthUser:
         """Merge the roles with those that the user has. Raises `USER_NOT_FOUND`, `INVALID_ROLE`."""
-        return await self._run("assign_roles", role_change.assign_roles, user_id, roles)
+        user, _ = await self._run("assign_roles", role_change.assign_roles, user_id, roles)
+        return user
 
     async def change_identifier(self, user_id: str, identifier: str) -> AuthUser:
         """Change what the user logs in with. Raises `USER_NOT_FOUND`, `USER_ALREADY_EXISTS`."""

@@ -31,9 +31,6 @@ class HookRunner:
         self._logger = logger
         self._running: set[asyncio.Task[None]] = set()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._hooks
-
     async def tell(self, name: str, *what: object) -> None:
         """Call the hook `name`, if there is one."""
         hook = self._hooks.get(name)
@@ -57,6 +54,8 @@ class HookRunner:
 
     async def close(self) -> None:
         """Give the hooks that still run one more `timeout` to finish, then cancel them."""
+        loop = asyncio.get_running_loop()
+        self._running = {task for task in self._running if task.get_loop() is loop}  # others will never end
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=self._timeout)
             for task in late:

@@ -17,7 +17,7 @@ def clean_identifier(value: object, field: str = "identifier") -> str:
     """The identifier without space around it. Raises `VALIDATION_ERROR` that names the field.
 
     1 to 255 characters; no control, format, surrogate, private-use or unassigned code point, and no white space but
-    U+0020: nothing that makes two identifiers look alike or a log line lie.
+    U+0020: nothing that is invisible or makes a log line lie.
     """
     if not isinstance(value, str):
         raise _refused(field, "must be a string")

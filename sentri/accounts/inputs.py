@@ -35,7 +35,7 @@ def clean_roles(context: Context, value: object) -> tuple[str, ...]:
         raise SentriError("VALIDATION_ERROR", "roles: must be a list of role names.")
     if not set(value) <= set(context.rules.valid_roles):
         raise SentriError("INVALID_ROLE", "roles: names a role that does not exist.")
-    return merged((), tuple(str(role) for role in value))
+    return merged((), tuple(str.__str__(role) for role in value))
 
 
 def merged(roles: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

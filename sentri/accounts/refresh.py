@@ -8,36 +8,42 @@ from sentri.accounts.context import Context
 from sentri.accounts.revocation import check_revoked
 from sentri.accounts.sessions import session_end, session_ended, token_pair
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.errors import SentriError
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
-from sentri.tokens.compact import refused
+from sentri.tokens.compact import expired, refused
 
 __all__ = ["refresh"]
 
 
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     """The session's next tokens. Every refresh token has exactly one successor, however many ask for it at once."""
-    claims = context.refresh.verify(refresh_token)
+    claims = context.refresh.verify(refresh_token, expired_too=True)
     if claims.user_id is None:  # of `sign_refresh_token`: in no chain, so nothing was stolen
         raise refused()
     now = context.clock()
-    session, user = await _living(context, claims, now)
+    dead = now >= claims.expires_at
+    session, user = await _living(context, claims, now, otherwise=expired() if dead else session_ended())
     await check_revoked(context, session.id)
-    if claims.jti == session.jti:
-        return await _rotate(context, session, user, claims, now)
-    if claims.jti == session.previous_jti and now < session.rotated_at + context.rules.refresh_leeway:
-        return token_pair(context, session, user)
-    await _end_as_stolen(context, session, successor_used=claims.jti != session.previous_jti)
-    raise refused()
+    current = claims.jti == session.jti
+    just_spent = claims.jti == session.previous_jti and now < session.rotated_at + context.rules.refresh_leeway
+    if not current and not just_spent:
+        await _end_as_stolen(context, session, successor_used=claims.jti != session.previous_jti)
+        raise expired() if dead else refused()
+    if dead:
+        raise expired()
+    return await _rotate(context, session, user, claims, now) if current else token_pair(context, session, user)
 
 
-async def _living(context: Context, claims: RefreshClaims, now: float) -> tuple[SessionRecord, UserRecord]:
+async def _living(
+    context: Context, claims: RefreshClaims, now: float, *, otherwise: SentriError
+) -> tuple[SessionRecord, UserRecord]:
     found = await context.sessions.read(claims.session_id)
     if found is None:
-        raise session_ended()
+        raise otherwise
     session, user = found
     if session.user_id != claims.user_id or user.disabled_at is not None or now >= session.expires_at:
-        raise session_ended()
+        raise otherwise
     return session, user
 
 
@@ -57,7 +63,7 @@ async def _rotate(
     # Good when this request began, and somebody else was first: a logout, or a parallel refresh, whose successor is
     # ours too. Should that one be spent already, the chain still has one end, and we join it: a token that was good
     # when it was shown is no theft, and nobody is logged out by a race.
-    session, user = await _living(context, claims, now)
+    session, user = await _living(context, claims, now, otherwise=session_ended())
     return token_pair(context, session, user)
 
 

@@ -11,9 +11,19 @@ from sentri.identity import AuthUser
 __all__ = ["assign_roles"]
 
 
-async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]) -> AuthUser:
-    """Merge the roles with those that the user has; two at once lose nothing."""
-    user = await context.users.change_roles(user_id, lambda current: merged(current, roles))
+async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]) -> tuple[AuthUser, tuple[str, ...]]:
+    """Merge the roles with those that the user has, under a lock: two at once lose nothing.
+
+    The user, and the roles that they had before.
+    """
+    before: tuple[str, ...] = ()
+
+    def decide(current: tuple[str, ...]) -> tuple[str, ...]:
+        nonlocal before
+        before = current
+        return merged(current, roles)
+
+    user = await context.users.change_roles(user_id, decide)
     if user is None:
         raise SentriError("USER_NOT_FOUND", "There is no such user.")
-    return auth_user(context, user)
+    return auth_user(context, user), before

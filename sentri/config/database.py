@@ -37,10 +37,11 @@ class Database:
         max: connections in the pool, at most.
         schema: PostgreSQL only, the schema of sentri's tables.
         ssl: PostgreSQL: an sslmode such as `"require"`. MySQL/MariaDB: True for TLS with the system's certificates.
+        connection_string: a URL, in place of all of the above but `max`.
     """
 
     dialect: Dialect = "postgres"
-    database: str
+    database: str = ""
     host: str | None = None
     port: int | None = None
     user: str | None = field(default=None, repr=False)
@@ -48,6 +49,7 @@ class Database:
     max: int = 10
     schema: str | None = None
     ssl: bool | str | None = None
+    connection_string: str | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> str:
@@ -61,7 +63,9 @@ def read_database(value: object) -> Database:
     """The database that a URL, a mapping or a `Database` describes; raises `Wrong` without showing a secret."""
     match value:
         case Database():
-            return _checked(**{f.name: getattr(value, f.name) for f in fields(value)})
+            return _from_mapping(
+                {f.name: given for f in fields(value) if (given := getattr(value, f.name)) != f.default}
+            )
         case str():
             return _checked(**_parts_of_url(value))
         case Mapping():
@@ -71,14 +75,14 @@ def read_database(value: object) -> Database:
 
 
 def _from_mapping(given: Mapping[Any, Any]) -> Database:
-    known = {f.name for f in fields(Database)} | {"connection_string"}
+    known = {f.name for f in fields(Database)}
     for name in given:
         if name not in known:
             raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
     parts = dict(given)
-    if "connection_string" not in parts:
+    url = parts.pop("connection_string", None)
+    if url is None:
         return _checked(**parts)
-    url = parts.pop("connection_string")
     if parts.keys() - {"max"}:
         raise Wrong("has both connection_string and its parts; give one of them")
     if not isinstance(url, str):

@@ -16,6 +16,7 @@ __all__ = ["VARIABLES", "Settings", "read_environment"]
 
 _PREFIX: Final = "SENTRI_"
 _OF_TESTS: Final = "SENTRI_TEST_"  # where the test suite's databases are
+_OF_KUBERNETES: Final = ("SENTRI_SERVICE_", "SENTRI_PORT_")  # what it tells every pod of a service named sentri
 _NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _FLAGS: Final = MappingProxyType({"true": True, "false": False})
 
@@ -130,7 +131,7 @@ def read_environment(environ: Mapping[str, str], **arguments: Any) -> Settings:
         if value is not None:
             reading.argument(name, value)
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS):
+        if name.startswith(_PREFIX) and not _is_foreign(name, environ[name]):
             reading.variable(name, environ)
     return reading.settings()
 
@@ -202,3 +203,10 @@ def _content(path: str) -> str:
     if not content.strip():
         raise Wrong(f"names {path!r}, which is empty")
     return content
+
+
+def _is_foreign(name: str, value: str) -> bool:
+    """Whether a variable with our prefix is somebody else's."""
+    if name == f"{_PREFIX}PORT":
+        return value.startswith(("tcp://", "udp://"))  # Kubernetes's, too
+    return name.startswith((_OF_TESTS, *_OF_KUBERNETES))

@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from enum import StrEnum
+from enum import Enum
 from typing import Any, Final
 
 from sentri.config.reading import Wrong, suggestion
@@ -26,11 +26,13 @@ __all__ = [
 ]
 
 _LONGEST_ROLE: Final = 100
+_MOST_ROLE_BYTES: Final = 3072
+"""A user may have every role, and their token must stay below what servers take as a header (8 KiB)."""
 
 
 def text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise Wrong("must be a non-empty string")
+        raise Wrong(f"is {value!r}; it must be a non-empty string")
     return value
 
 
@@ -57,12 +59,12 @@ def whole(low: int, high: int) -> Callable[[object], int]:
 
 
 def _entries(value: object, what: str) -> list[Any]:
-    if isinstance(value, type) and issubclass(value, StrEnum):
+    if isinstance(value, type) and issubclass(value, Enum):
         return [member.value for member in value]
     if isinstance(value, AbstractSet):
         return sorted(value, key=str)
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise Wrong(f"must be a sequence of {what}, such as a tuple")
+        raise Wrong(f"is {value!r}; it must be a sequence of {what}, such as a tuple")
     return list(value)
 
 
@@ -74,9 +76,11 @@ def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
         for name in names:
             if not isinstance(name, str) or not name or name != name.strip() or len(name) > _LONGEST_ROLE:
                 raise Wrong(f"has {name!r}, which is no role name: 1 to {_LONGEST_ROLE} characters, no space around")
-        plain = [str(name) for name in names]
-        if len(set(plain)) < len(plain):
-            raise Wrong("names a role twice")
+        plain = [str.__str__(name) for name in names]
+        if twice := sorted({name for name in plain if plain.count(name) > 1}):
+            raise Wrong(f"names {twice} more than once")
+        if sum(len(name.encode()) + 3 for name in plain) > _MOST_ROLE_BYTES:
+            raise Wrong(f"has names of more than {_MOST_ROLE_BYTES} bytes together; a token has to hold them all")
         if len(plain) < least:
             raise Wrong("must name at least one role")
         return tuple(plain)
@@ -88,7 +92,7 @@ def audience(value: object) -> tuple[str, ...]:
     """One audience, or several."""
     names = [value] if isinstance(value, str) else _entries(value, "audiences")
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise Wrong("must be a non-empty string, or a sequence of them")
+        raise Wrong(f"is {value!r}; it must be a non-empty string, or a sequence of them")
     return tuple(names)
 
 

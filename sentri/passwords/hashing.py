@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 
 import bcrypt
 
+from sentri.errors import SentriError
+
 __all__ = ["PasswordHasher"]
 
 T = TypeVar("T")
@@ -66,7 +68,15 @@ class PasswordHasher:
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="sentri-hash")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        done = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        try:
+            await asyncio.wait((done,))
+        except asyncio.CancelledError:
+            done.cancel()  # still in the queue, it leaves it
+            raise
+        if done.cancelled():  # by `close`: nobody cancelled whoever waits here
+            raise SentriError("SERVICE_UNAVAILABLE", "The server is stopping. Try again later.")
+        return done.result()
 
 
 def _processors() -> int:

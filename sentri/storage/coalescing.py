@@ -42,28 +42,52 @@ class Coalescer(Generic[K, V]):
     ) -> None:
         self._fetch = fetch
         self._failure = failure
+        self._lanes = lanes
         self._free = lanes
         self._largest = largest
         self._timeout = timeout
         self._waiting: dict[K, Waiters[V]] = {}
         self._tasks: set[asyncio.Task[Mapping[K, V]]] = set()
-        self._scheduled: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def get(self, key: K) -> V | None:
         """The key's value now; None where there is none."""
         loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._begin(loop)
         answer: asyncio.Future[V | Exception | None] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
-        if self._free and self._scheduled is not loop:
-            self._scheduled = loop
+        if not self._free:
+            return await self._queued(answer)
+        if not self._scheduled:
+            self._scheduled = True
             loop.call_soon(self._send, context=contextvars.Context())  # the rest of this turn may still join
-        found = await answer
+        return self._read(await answer)
+
+    async def _queued(self, answer: asyncio.Future[V | Exception | None]) -> V | None:
+        """The answer of a batch that cannot be sent yet; all the waiting together has the time of one batch."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return self._read(await answer)
+        except TimeoutError as error:
+            raise self._failure(error) from None
+
+    def _read(self, found: V | Exception | None) -> V | None:
         if isinstance(found, Exception):
             raise self._failure(found)
         return found
 
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Forget an earlier event loop: what was under way there will never be answered."""
+        self._loop = loop
+        self._free = self._lanes
+        self._scheduled = False
+        self._waiting = {}
+        self._tasks = set()
+
     def _send(self) -> None:
-        self._scheduled = None
+        self._scheduled = False
         while self._free and (batch := self._next()):
             self._free -= 1
             context = contextvars.Context()
@@ -86,6 +110,8 @@ class Coalescer(Generic[K, V]):
 
     def _settle(self, batch: dict[K, Waiters[V]], task: asyncio.Task[Mapping[K, V]]) -> None:
         """Answer everybody, whatever became of the task: cancelled, as the loop ends, it may never have run."""
+        if task not in self._tasks:  # of an event loop that is gone
+            return
         self._tasks.discard(task)
         self._free += 1
         error = ConnectionAbortedError() if task.cancelled() else task.exception()

@@ -105,6 +105,8 @@ class Database:
         client, self._client = self._client, None
         if client is None:
             return
+        loop = asyncio.get_running_loop()
+        self._running = {task for task in self._running if task.get_loop() is loop}  # others will never end
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=self._timeout)
             for task in late:

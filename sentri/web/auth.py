@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar, overload
 
 from aiohttp import web
@@ -31,6 +32,7 @@ class Authentication:
 
     user: AuthUser
     token: str = field(repr=False)
+    request: weakref.ref[web.Request] = field(repr=False)
 
 
 class Auth(ABC):
@@ -101,7 +103,13 @@ class Auth(ABC):
             exclude: routes that stay open, by their exact pattern (`"/files/{name}"`) or as a subtree (`"/docs/*"`),
                 with the prefix of a sub-application. An entry that no route has is a `CONFIGURATION_ERROR`.
         """
-        middleware = ProtectMiddleware(self._guards, owner=self, is_own=self._is_own, exclude=exclude)
+        middleware = ProtectMiddleware(
+            self._guards,
+            owner=self,
+            is_own=self._is_own,
+            exclude=exclude,
+            refuse=ErrorMiddleware(self._logger, None).refuse,
+        )
         self._protecting.append(middleware)
         return middleware
 
@@ -120,13 +128,18 @@ class Auth(ABC):
 
     async def identify(self, request: web.Request) -> AuthUser:
         """The user whom the request's token names, asked once a request. Raises what a guard would refuse it with."""
-        known = request.get(self._memo)
+        known = self._known(request)
         if known is None:
             token = bearer_token(request)
             if token is None:
                 raise no_token()
-            known = request[self._memo] = Authentication(await self.authenticate(token), token)
+            known = request[self._memo] = Authentication(await self.authenticate(token), token, weakref.ref(request))
         return known.user
+
+    def _known(self, request: web.Request) -> Authentication | None:
+        """What was found for this very request: a clone takes the memo along, and may have other headers."""
+        known: Authentication | None = request.get(self._memo)
+        return known if known is not None and known.request() is request else None
 
     async def user(self, request: web.Request) -> AuthUser | None:
         """The user of a request to a page that is open to all; None where there is no good token.
@@ -148,17 +161,17 @@ class Auth(ABC):
         The user as they are now. Raises `UNAUTHORIZED` once the session has ended or was revoked, or the user was
         disabled. The access token's own `exp` is not asked again: it was good when the stream began.
         """
-        known = request.get(self._memo)
+        known = self._known(request)
         if known is None:
             return await self.identify(request)
         user = await self._recheck(known.user)
-        request[self._memo] = Authentication(user, known.token)
+        request[self._memo] = replace(known, user=user)
         publish(request, user)
         return user
 
     def get_current_access_token(self, request: web.Request) -> str | None:
         """The access token that the request was authenticated with; None where it was not."""
-        known = request.get(self._memo)
+        known = self._known(request)
         return None if known is None else known.token
 
     @abstractmethod
@@ -172,7 +185,7 @@ class Auth(ABC):
     async def _recheck(self, user: AuthUser) -> AuthUser: ...
 
     @abstractmethod
-    def _is_own(self, app: web.Application) -> bool: ...
+    def _is_own(self, match: web.UrlMappingMatchInfo) -> bool: ...
 
     # --- what guards ask
 

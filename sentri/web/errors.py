@@ -36,7 +36,7 @@ class ErrorMiddleware:
         except SentriError as error:
             if _started(request):
                 raise
-            return self._failed(request, error)
+            return self.refuse(request, error)
         except web.HTTPException:
             raise
         except Exception as error:
@@ -44,7 +44,8 @@ class ErrorMiddleware:
                 raise
             return await self._unhandled(request, error)
 
-    def _failed(self, request: web.Request, error: SentriError) -> web.StreamResponse:
+    def refuse(self, request: web.Request, error: SentriError) -> web.StreamResponse:
+        """The answer to an error of sentri's; a mistake of the program is logged."""
         if error.code == "CONFIGURATION_ERROR":
             self._logger.error("%s %s: %s", request.method, _place(request), error.message)
         return failure(error)

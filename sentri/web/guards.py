@@ -100,7 +100,7 @@ class Guards:
     def _role_names(self, guard: str, roles: Collection[str]) -> frozenset[str]:
         if isinstance(roles, str) or not roles or not all(isinstance(role, str) for role in roles):
             raise ConfigurationError(f"{guard}() takes role names, at least one: @auth.{guard}(…'admin'…)")
-        names = frozenset(str(role) for role in roles)
+        names = frozenset(str.__str__(role) for role in roles)
         self._check_roles(names)
         return names
 
@@ -131,7 +131,7 @@ def forbidden() -> SentriError:
     return SentriError("FORBIDDEN", "You are not allowed to do this.")
 
 
-def is_open_preflight(request: web.Request, handler: object) -> bool:
+def is_open_preflight(request: web.Request) -> bool:
     """Whether this is a CORS preflight to a handler made for it: registered for OPTIONS itself, or a View's `options`.
 
     Browsers send preflights without credentials (Fetch standard, section 4.8), so a guard lets just these pass.
@@ -140,6 +140,7 @@ def is_open_preflight(request: web.Request, handler: object) -> bool:
         return False
     if hdrs.ORIGIN not in request.headers or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
         return False
+    handler = request.match_info.handler
     if isinstance(handler, type) and issubclass(handler, web.View):
         return callable(getattr(handler, "options", None))
     return request.match_info.route.method == hdrs.METH_OPTIONS
@@ -152,11 +153,18 @@ def _guarded_function(handler: Any, enter: Callable[[web.Request], Awaitable[Non
     @functools.wraps(handler)
     async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
         request = _request_of(args)
-        if not is_open_preflight(request, type(args[0]) if isinstance(args[0], web.View) else handler):
+        if not (is_open_preflight(request) and _was_asked(request, args, guarded)):
             await enter(request)
         return cast("web.StreamResponse", await handler(*args, **kwargs))
 
     return guarded
+
+
+def _was_asked(request: web.Request, args: tuple[Any, ...], guarded: Any) -> bool:
+    """Whether the preflight was sent to this handler, and did not get here through another one that calls it."""
+    if isinstance(args[0], web.View):
+        return getattr(guarded, "__name__", None) == "options"
+    return inspect.unwrap(request.match_info.handler) is inspect.unwrap(guarded)
 
 
 def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[None]]) -> type:
@@ -166,7 +174,7 @@ def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[None]]) -
     own: Callable[[web.View], Generator[Any, None, web.StreamResponse]] | None = vars(view).get("__await__")
 
     def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
-        if not is_open_preflight(self.request, type(self)):
+        if not is_open_preflight(self.request):
             yield from enter(self.request).__await__()
         # The next in line of `self`, not of `view`: beside it there may be another guarded base.
         following = cast("web.View", super(view, self))

@@ -14,7 +14,6 @@ from aiohttp import hdrs, web
 from sentri.accounts import identifier_change, inputs
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import clean_identifier
-from sentri.accounts.sessions import auth_user
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.tokens.compact import refused
@@ -169,10 +168,9 @@ class Endpoints:
         user_id = inputs.check_id(request.match_info["userId"], "userId")
         body = await bodies.read_body(request, bodies.RolesBody)
         roles = inputs.clean_roles(self._context, body.roles)
-        before = await self._context.users.by_id(user_id)
-        user = await self._services.assign_roles(user_id=user_id, roles=roles)
-        if before is not None and before.roles != user.roles:
-            await self._tell("on_roles_change", user, auth_user(self._context, before).roles)
+        user, old = await self._services.assign_roles(user_id=user_id, roles=roles)
+        if old != user.roles:
+            await self._tell("on_roles_change", user, old)
         return success({"user": user.to_dict()}, "The roles were assigned.")
 
     async def keys(self, request: web.Request) -> web.Response:  # noqa: ARG002 - the shape of a handler

@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from yarl import URL
 
-from sentri.errors import ConfigurationError
+from sentri.errors import ConfigurationError, SentriError
 from sentri.web.guards import Guards, is_open_preflight
 
 __all__ = ["ProtectMiddleware", "mark_public"]
 
 _MARK: Final = "__sentri_public__"
+_IN_BRACES: Final = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
 
 
 def mark_public(handler: Any, owner: object) -> Any:
@@ -41,42 +44,53 @@ class ProtectMiddleware:
     """Guards every request of the application that it is installed in, unknown paths too.
 
     Open are: the auth server's own endpoints (they guard themselves), handlers marked public, CORS preflights to
-    handlers made for them, and the resources that `exclude` names.
+    handlers made for them, and the resources that `exclude` names. A refusal is answered with the envelope, wherever
+    the error middleware stands.
 
     Args:
         guards: what lets a request in.
-        owner: whose public marks and whose sub-applications count.
-        is_own: whether an application is the auth server's own.
-        exclude: patterns of routes (`/files/{name}`), or subtrees (`/docs/*`), as the matched resource has them.
+        owner: whose public marks count.
+        is_own: whether a request was matched to an endpoint of the auth server's own.
+        exclude: patterns of routes (`/files/{name}`), or subtrees (`/docs/*`).
+        refuse: answers a request that is not let in.
     """
 
     def __init__(
-        self, guards: Guards, *, owner: object, is_own: Callable[[web.Application], bool], exclude: Iterable[str]
+        self,
+        guards: Guards,
+        *,
+        owner: object,
+        is_own: Callable[[web.UrlMappingMatchInfo], bool],
+        exclude: Iterable[str],
+        refuse: Callable[[web.Request, SentriError], web.StreamResponse],
     ) -> None:
-        entries = _entries(exclude)
         self._guards = guards
         self._owner = owner
         self._is_own = is_own
-        self._exact = frozenset(entry for entry in entries if not entry.endswith("/*"))
-        self._subtrees = tuple(entry.removesuffix("/*") for entry in entries if entry.endswith("/*"))
-        self._checked = not entries
+        self._refuse = refuse
+        self._exclusions = [_Exclusion(entry) for entry in _entries(exclude)]
+        self._open: set[web.AbstractResource] = set()
+        self._checked = not self._exclusions
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._checked:
-            self.check(request.match_info.apps[0])
-        if not self._is_open(request):
-            await self._guards.enter(request)
+        try:
+            if not self._checked:
+                self.check(request.match_info.apps[0])
+            if not self._is_open(request):
+                await self._guards.enter(request)
+        except SentriError as error:
+            return self._refuse(request, error)
         return await handler(request)
 
     def check(self, app: web.Application) -> None:
-        """Raises `CONFIGURATION_ERROR` for an entry that no route of the application has. Asked at start-up where the
-        application can be found, else by the first request, which then is refused with a 500.
+        """Find the resources that `exclude` names. Raises `CONFIGURATION_ERROR` for an entry that no route of the
+        application has. Asked at start-up where the application can be found, else by the first request.
         """
-        known = {route.resource.canonical for route in app.router.routes() if route.resource is not None}
-        strange = sorted(self._exact - known)
-        strange += [f"{tree}/*" for tree in self._subtrees if not any(_within(path, tree) for path in known)]
+        resources = {route.resource for route in app.router.routes() if route.resource is not None}
+        strange = [entry.text for entry in self._exclusions if not any(map(entry.names, resources))]
         if strange:
             raise ConfigurationError(f"protect_middleware: exclude names {strange}, which no route has")
+        self._open |= {resource for resource in resources if any(entry.names(resource) for entry in self._exclusions)}
         self._checked = True
 
     def check_applications(self) -> None:
@@ -92,18 +106,31 @@ class ProtectMiddleware:
 
     def _is_open(self, request: web.Request) -> bool:
         match = request.match_info
-        if any(self._is_own(app) for app in match.apps):
-            return True
         handler = match.handler
-        if is_open_preflight(request, handler) or _is_marked(handler, self._owner):
-            return True
-        if isinstance(handler, type) and _is_marked(getattr(handler, request.method.lower(), None), self._owner):
-            return True
-        resource = match.route.resource
-        return resource is not None and self._is_excluded(resource.canonical)
+        return (
+            match.route.resource in self._open
+            or self._is_own(match)
+            or _is_marked(handler, self._owner)
+            or (isinstance(handler, type) and _is_marked(vars(handler).get(request.method.lower()), self._owner))
+            or is_open_preflight(request)
+        )
 
-    def _is_excluded(self, path: str) -> bool:
-        return path in self._exact or any(_within(path, tree) for tree in self._subtrees)
+
+class _Exclusion:
+    """One entry of `exclude`: compared with the pattern that a resource was made from, never with a request's path."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._tree = text.removesuffix("/*") if text.endswith("/*") else None
+        self._plain = {text, URL.build(path=text).raw_path} if "{" not in text else set()
+        self._pattern = web.DynamicResource(text).get_info()["pattern"].pattern if "{" in text else None
+
+    def names(self, resource: web.AbstractResource) -> bool:
+        path = resource.canonical
+        if self._tree is not None:
+            return path == self._tree or path.startswith(f"{self._tree}/")
+        pattern = resource.get_info().get("pattern")
+        return path in self._plain if pattern is None else pattern.pattern == self._pattern
 
 
 def _entries(exclude: Iterable[str]) -> tuple[str, ...]:
@@ -118,11 +145,13 @@ def _entries(exclude: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_pattern(entry: object) -> bool:
-    return isinstance(entry, str) and entry.startswith("/") and entry != "/*" and "*" not in entry.removesuffix("/*")
-
-
-def _within(path: str, tree: str) -> bool:
-    return path == tree or path.startswith(f"{tree}/")
+    if not isinstance(entry, str) or not entry.startswith("/") or entry == "/*":
+        return False
+    try:
+        web.DynamicResource(entry.removesuffix("/*"))
+    except ValueError:
+        return False
+    return "*" not in _IN_BRACES.sub("", entry.removesuffix("/*"))
 
 
 def _applications() -> Iterator[web.Application]:

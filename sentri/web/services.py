@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from sentri.accounts import roles
 from sentri.accounts.context import Context
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import VALIDATIONS
@@ -43,8 +44,13 @@ class Services:
     async def logout_all(self, **given: Any) -> None:
         await self._call("logout_all", object, given)
 
-    async def assign_roles(self, **given: Any) -> AuthUser:
-        return await self._call("assign_roles", AuthUser, given)
+    async def assign_roles(self, **given: Any) -> tuple[AuthUser, tuple[str, ...]]:
+        """The user, and the roles that they had before."""
+        if "assign_roles" not in self._replaced:
+            return await roles.assign_roles(self._context, **await VALIDATIONS["assign_roles"](self._context, **given))
+        before = await self._context.users.by_id(given["user_id"])
+        user = await self._call("assign_roles", AuthUser, given)
+        return user, () if before is None else before.roles
 
     async def change_identifier(self, **given: Any) -> AuthUser:
         return await self._call("change_identifier", AuthUser, given)

@@ -46,7 +46,7 @@ class Serving:
 
     def lines_to_try(self) -> str:
         """The three lines for a shell."""
-        self._read_until("$TOKEN\"\n")
+        self._read_until('$TOKEN"\n')
         return self.said.partition("Try it:\n\n")[2]
 
     def stop(self, number: int = signal.SIGTERM) -> int:

@@ -106,3 +106,14 @@ def test_findings_about_options_are_told_in_the_words_of_the_command_line():
     assert told == (
         "--database-url has no known scheme; SENTRI_SECRET_FILE[1] is a secret; SENTRI_VALID_ROLES is wrong; x"
     )
+
+
+def test_leaves_the_variables_alone_that_kubernetes_sets_for_a_service_named_sentri():
+    """They arrive unasked in every pod of the namespace."""
+    environ = {
+        "SENTRI_SERVICE_HOST": "10.0.0.7",
+        "SENTRI_SERVICE_PORT_HTTP": "8080",
+        "SENTRI_PORT": "tcp://10.0.0.7:8080",
+        "SENTRI_PORT_8080_TCP_ADDR": "10.0.0.7",
+    }
+    assert read_environment(environ).findings == read_environment({}).findings

@@ -264,3 +264,16 @@ async def test_the_database_holds_no_token(api):
     for token in (pair.access_token, pair.refresh_token, *data.values()):
         assert token not in kept
         assert token.rpartition(".")[2] not in kept
+
+
+async def test_a_spent_token_is_theft_even_when_it_has_expired(make_api, clock, told, hooks):
+    """Its session may live on, and whoever shows the old token is not the one who renewed it."""
+    api = await make_api(refresh_expires_in="1h", hooks=hooks)
+    pair = await api.session()
+    first = pair.refresh_token
+    for _ in range(3):
+        clock.advance(1800)
+        pair = await api.auth.accounts.refresh(pair.refresh_token)
+    await assert_error(await api.refresh(first), 401, "TOKEN_EXPIRED")
+    await assert_error(await api.me(pair.access_token), 401, "UNAUTHORIZED")
+    assert told == [("on_token_reuse", pair.user.id, pair.user.session_id, True)]

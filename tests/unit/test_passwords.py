@@ -1,0 +1,187 @@
+"""Hashing: never on the event loop, never cut, the same work for nobody as for somebody."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+
+import bcrypt
+import pytest
+
+from sentri import SentriError
+from sentri.passwords import hashing
+from sentri.passwords.hashing import PasswordHasher
+from tests.support import PASSWORD, PASSWORD_HASH
+from tests.unit.test_access_tokens import server
+
+
+@pytest.fixture
+def hasher():
+    made = PasswordHasher(10, threads=2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """What bcrypt is asked to do: the function, the hash or salt, and the thread."""
+    done = []
+
+    def watch(name, real):
+        def watched(password, against):
+            done.append((name, against.decode(), threading.current_thread()))
+            return real(password, against)
+
+        monkeypatch.setattr(hashing.bcrypt, name, watched)
+
+    watch("hashpw", bcrypt.hashpw)
+    watch("checkpw", bcrypt.checkpw)
+    return done
+
+
+async def test_a_password_matches_its_own_hash_and_no_other(hasher):
+    hashed = await hasher.hash(PASSWORD)
+    assert re.fullmatch(r"\$2b\$10\$.{53}", hashed)
+    assert await hasher.verify(PASSWORD, hashed)
+    assert not await hasher.verify(PASSWORD + " ", hashed)
+    assert not await hasher.verify(PASSWORD.upper(), hashed)
+    assert await hasher.hash(PASSWORD) != hashed
+
+
+NOBODYS = [None, "", "x", "$2b$10$", "plain text", PASSWORD_HASH[:-1], PASSWORD_HASH + "a", PASSWORD_HASH + "\n",
+    "$2b$99" + PASSWORD_HASH[6:],
+           "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$x", PASSWORD_HASH.replace("$2b$", "$1b$"),
+               "$2b$10$" + "é" * 53]  # fmt: skip
+
+
+@pytest.mark.parametrize("hashed", NOBODYS)
+async def test_an_unknown_user_and_a_broken_hash_match_nothing_and_cost_the_same_work(hasher, work, hashed):
+    assert await hasher.verify(PASSWORD, hashed) is False
+    assert [name for name, _, _ in work] == ["checkpw"]
+    if hashed is None or not hashed.startswith("$2b$99"):
+        assert work[0][1].startswith("$2b$10$")  # the configured cost
+
+
+async def test_even_nobodys_own_password_lets_nobody_in(hasher, monkeypatch):
+    monkeypatch.setattr(hashing.bcrypt, "checkpw", lambda password, against: True)
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH) is True
+    assert await hasher.verify(PASSWORD, None) is False
+    assert await hasher.verify(PASSWORD, "broken") is False
+
+
+async def test_nobodys_hash_is_nobodys(hasher, work):
+    """Whoever guesses it is not let in, and no two processes have the same."""
+    await hasher.verify("x", None)
+    await PasswordHasher(10, threads=1).verify("x", None)
+    assert work[0][1] != work[1][1]
+
+
+@pytest.mark.parametrize(("rounds", "renewal"), [(10, False), (11, True), (12, True)])
+def test_a_hash_of_a_lower_cost_needs_renewal(rounds, renewal):
+    assert PasswordHasher(rounds).needs_renewal(PASSWORD_HASH) is renewal
+    assert not PasswordHasher(rounds).needs_renewal("broken")
+
+
+def test_a_hash_of_a_higher_cost_stays():
+    assert not PasswordHasher(10).needs_renewal("$2b$12" + PASSWORD_HASH[6:])
+
+
+@pytest.mark.parametrize("one", ["a" * 72, "a" * 71 + "b", "aaaaaaaa\0aaaa", "aaaaaaaa\0bbbb", "aaaaaaaa", "\0aaaaaaa"])
+async def test_every_byte_counts(hasher, one):
+    """Neither the 72nd nor one behind a NUL is cut, which crypt libraries did."""
+    hashed = await hasher.hash(one)
+    assert await hasher.verify(one, hashed)
+    for other in (one[:-1], one[:-1] + "x", one[:8]):
+        if other != one:
+            assert not await hasher.verify(other, hashed)
+
+
+async def test_hashing_never_runs_on_the_event_loop(hasher, work):
+    await asyncio.gather(
+        hasher.hash("one password"), hasher.verify(PASSWORD, PASSWORD_HASH), hasher.verify(PASSWORD, None)
+    )
+    assert len(work) == 3
+    for _, _, thread in work:
+        assert thread is not threading.main_thread()
+        assert thread.name.startswith("sentri-hash")
+
+
+async def test_there_are_never_more_threads_than_asked_for(hasher, work):
+    await asyncio.gather(*(hasher.verify(PASSWORD, PASSWORD_HASH) for _ in range(6)))
+    assert len({thread for _, _, thread in work}) <= 2
+
+
+async def test_who_stops_waiting_leaves_the_pool_usable(hasher):
+    waiting = [asyncio.create_task(hasher.hash(PASSWORD)) for _ in range(8)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    assert all(
+        isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*waiting, return_exceptions=True)
+    )
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+
+
+async def test_closed_it_can_be_used_again(hasher):
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+    hasher.close()
+    hasher.close()
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+
+
+def test_it_serves_one_event_loop_after_another(hasher):
+    for _ in range(2):
+        assert asyncio.run(hasher.verify(PASSWORD, PASSWORD_HASH))
+
+
+# --- auth.hash_password, auth.verify_password
+
+
+@pytest.fixture
+async def auth():
+    async with server(salt_rounds=10) as opened:
+        yield opened
+
+
+async def test_the_auth_object_hashes_and_verifies(auth, work):
+    hashed = await auth.hash_password("correct horse")
+    assert await auth.verify_password("correct horse", hashed)
+    assert not await auth.verify_password("wrong horse", hashed)
+    assert not await auth.verify_password("correct horse", "broken")
+    assert all(thread.name.startswith("sentri-hash") for _, _, thread in work)
+
+
+TOO_LONG = ["a" * 73, "é" * 37, "\U0001f600" * 19, "a" * 1_000_000]
+NO_PASSWORDS = [None, 1, b"correct horse", ["correct horse"], "\ud800" * 8, *TOO_LONG]
+
+
+@pytest.mark.parametrize("password", [*NO_PASSWORDS, "", "a" * 7, "é" * 7], ids=lambda value: repr(value)[:20])
+async def test_refuses_to_hash_what_may_not_be_set(auth, work, password):
+    with pytest.raises(SentriError) as refused:
+        await auth.hash_password(password)
+    assert refused.value.code == "VALIDATION_ERROR"
+    assert refused.value.message.startswith("password: ")
+    assert not work
+
+
+@pytest.mark.parametrize("password", NO_PASSWORDS, ids=lambda value: repr(value)[:20])
+async def test_refuses_to_compare_what_bcrypt_cannot(auth, work, password):
+    with pytest.raises(SentriError, match="VALIDATION_ERROR"):
+        await auth.verify_password(password, PASSWORD_HASH)
+    assert not work
+
+
+@pytest.mark.parametrize(
+    "password", ["a" * 72, "é" * 36, "\U0001f600" * 18, "a" * 8, "        ", " passw rd ", "a\0b\nc\td\x7f"]
+)
+async def test_hashes_as_received(auth, password):
+    hashed = await auth.hash_password(password)
+    assert bcrypt.checkpw(password.encode(), hashed.encode())
+    assert await auth.verify_password(password, hashed)
+
+
+@pytest.mark.parametrize("password", ["", "a", "1234567"])
+async def test_where_a_password_is_checked_no_minimum_applies(auth, password):
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+    assert await auth.verify_password(password, hashed)
