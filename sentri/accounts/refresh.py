@@ -12,7 +12,7 @@ from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
 from sentri.tokens.compact import refused
 
-__all__ = ["refresh"]
+__all__ = ["refresh", "spare_rotation"]
 
 
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
@@ -29,6 +29,18 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
         return token_pair(context, session, user)
     await _end_as_stolen(context, session, successor_used=claims.jti != session.previous_jti)
     raise refused()
+
+
+async def spare_rotation(context: Context, claims: RefreshClaims) -> TokenPair | None:
+    """The current tokens of a session whose current refresh token was issued within the leeway; None where it is
+    time to rotate. A silent refresh asks this first: what many requests of one page do at once is one rotation.
+    """
+    now = context.clock()
+    session, user = await _living(context, claims, now)
+    if claims.jti != session.jti or now >= session.rotated_at + context.rules.refresh_leeway:
+        return None
+    await check_revoked(context, session.id)
+    return token_pair(context, session, user)
 
 
 async def _living(context: Context, claims: RefreshClaims, now: float) -> tuple[SessionRecord, UserRecord]:
