@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from playwright.async_api import BrowserContext, Page, Response, expect
 
 from examples.spa.app import make_app
-from sentri import AuthServer, current_user
+from sentri import AuthServer, AuthUser, current_user
 from sentri.clock import system_clock
 from tests.support import PASSWORD
 
@@ -64,8 +64,8 @@ class Shop:
     seen: list[Seen] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
 
-    async def register(self, identifier: str) -> None:
-        await self.auth.accounts.register(identifier=identifier, password=PASSWORD, roles=["user"])
+    async def register(self, identifier: str) -> AuthUser:
+        return await self.auth.accounts.register(identifier=identifier, password=PASSWORD, roles=["user"])
 
     async def answered(self, method: str, path: str) -> Seen:
         """The last answer to such a request, as soon as there is one."""
@@ -90,10 +90,16 @@ def shop_application(shop: Shop) -> web.Application:
         user = await auth.user(request)
         return web.Response(text=f"<p>{user.identifier if user else 'nobody'}</p>", content_type="text/html")
 
+    async def link(request: web.Request) -> web.Response:
+        response = web.HTTPSeeOther("/")
+        auth.set_cookies(response, await auth.accounts.start_session(request.query["user"]))
+        raise response
+
     app = make_app(auth)
     app.middlewares.insert(0, _watching(shop))
     app.router.add_post("/api/orders", order)
     app.router.add_get("/whoami", whoami)
+    app.router.add_get("/link", link)
     for path, handler in KINDS.items():
         app.router.add_get(path, auth.protect(handler))
     return app
@@ -194,15 +200,19 @@ class Tab:
         self.renewals = page.locator("#renewals")
 
     @classmethod
-    async def open(cls, profile: BrowserContext, shop: Shop) -> Tab:
+    async def open(cls, profile: BrowserContext, shop: Shop, path: str = "/") -> Tab:
         tab = cls(await profile.new_page(), shop)
-        await tab.page.goto(shop.origin)
+        await tab.page.goto(shop.origin + path)
         return tab
 
     async def log_in(self, identifier: str, password: str = PASSWORD) -> None:
         await self.page.get_by_label("Name or e-mail").fill(identifier)
         await self.page.get_by_label("Password", exact=True).fill(password)
         await self.page.locator("#enter").click()
+        await self.is_live()
+
+    async def is_live(self) -> None:
+        """The session is on display, with its token."""
         await expect(self.session).to_be_visible()
         await expect(self.token).to_have_text(re.compile(r"[\w-]{22}"))
 
@@ -251,12 +261,12 @@ async def submit(page: Page, url: str, fields: dict[str, str], enctype: str = "t
     return response
 
 
-async def follow_link(page: Page, url: str) -> None:
-    """Click a link of the page, as somebody would who wants to go there."""
+async def follow_link(page: Page, url: str, *, arriving: str | None = None) -> None:
+    """Click a link of the page, as somebody would who wants to go there, or where it redirects to."""
     await page.evaluate(
         """(href) => document.body.append(Object.assign(document.createElement("a"), {href, textContent: "Go"}))""", url
     )
-    async with page.expect_navigation(url=url):
+    async with page.expect_navigation(url=arriving or url):
         await page.get_by_role("link", name="Go").click()
 
 

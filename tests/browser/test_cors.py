@@ -86,6 +86,9 @@ async def test_trusted_front_end_works(logged_in, api, clock):
         assert await socket(page, f"{api.replace('http', 'ws')}/updates") == "ann"
     assert await fetch(page, f"{api}/auth/logout", method="POST") == 200
     assert await fetch(page, f"{api}/profile") == 401
+    for unknown in ("/unknown", "/auth/unknown"):
+        assert await fetch(page, api + unknown, mode="no-cors") == "opaque"
+        assert await fetch(page, api + unknown) == "blocked"
 
 
 async def test_cookies_are_not_the_front_ends(logged_in, api):

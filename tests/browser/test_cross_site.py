@@ -87,6 +87,14 @@ async def test_strict_cookies_do_not_follow_a_link_from_another_site(shop, ann, 
     await expect(Tab(page, shop).session).to_be_visible()
 
 
+async def test_link_from_another_site_may_log_in(shop, profile, evil):
+    """A link in a mail: the cookies are kept, and the page that the redirect leads to uses them, Strict or not."""
+    ann = await shop.register("ann")
+    page = await elsewhere(profile, evil)
+    await follow_link(page, f"{shop.origin}/link?user={ann.id}", arriving=f"{shop.origin}/")
+    await expect(Tab(page, shop).session).to_be_visible()
+
+
 async def test_lax_cookies_follow_a_link_from_another_site(open_shop, profile, evil):
     """With an expired token too: somebody who follows a link is refreshed silently."""
     shop = await open_shop(cookie={"same_site": "Lax"}, access_cookie={"same_site": "Lax"})

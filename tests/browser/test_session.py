@@ -53,6 +53,21 @@ async def test_browser_keeps_cookies_with_their_flags(shop, ann):
     assert 6 * 86400 < lives["refresh_token"] <= 7 * 86400
 
 
+async def test_browser_keeps_cookies_of_one_host(open_shop, profile):
+    """The prefix __Host- says that no other host set them; browsers hold the attributes to it."""
+    shop = await open_shop(
+        cookie={"name": "__Host-refresh"}, access_cookie={"name": "__Host-access", "http_only": True}
+    )
+    ann = await shop.register("ann")
+    tab = await Tab.open(profile, shop)
+    await tab.page.goto(f"{shop.origin}/link?user={ann.id}")
+    assert {name: cookie["httpOnly"] for name, cookie in (await tab.cookies()).items()} == {
+        "__Host-refresh": True,
+        "__Host-access": True,
+    }
+    assert await fetch(tab.page, f"{shop.origin}/api/session") == 200
+
+
 async def test_scripts_cannot_read_the_refresh_token(ann):
     """Neither from the cookies nor from what login and refresh answer; the access token they can."""
     refresh, access = [(await ann.cookies())[name]["value"] for name in ("refresh_token", "access_token")]
