@@ -216,7 +216,7 @@ class AuthServer(Auth):
             verify=self._verify_unexpired_or_not,
             verify_refresh=self._context.refresh.verify,
             check=self._recheck,
-            silent=SilentRefresh(refresh=self._refresh_silently, lives=self._session_lives) if silent else None,
+            silent=SilentRefresh(refresh=self._refresh_silently, is_current=self._is_current) if silent else None,
             clock=self._clock,
         )
 
@@ -228,8 +228,8 @@ class AuthServer(Auth):
         current = await refresh.spare_rotation(self._context, claims)
         return current or await self._services.refresh(refresh_token=token)
 
-    async def _session_lives(self, user: AuthUser) -> bool:
-        return await authenticating.session_lives(self._context, user)
+    async def _is_current(self, pair: TokenPair) -> bool:
+        return await refresh.is_current(self._context, pair)
 
     # --- accounts and tokens
 

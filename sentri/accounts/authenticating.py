@@ -5,10 +5,9 @@ from __future__ import annotations
 from sentri.accounts.context import Context
 from sentri.accounts.revocation import check_revoked
 from sentri.accounts.sessions import session_ended
-from sentri.errors import SentriError
 from sentri.identity import AuthUser
 
-__all__ = ["authenticate", "check_session", "session_lives"]
+__all__ = ["authenticate", "check_session"]
 
 
 async def authenticate(context: Context, token: object) -> AuthUser:
@@ -29,11 +28,3 @@ async def check_session(context: Context, user: AuthUser) -> AuthUser:
         raise session_ended()
     await check_revoked(context, user.session_id)
     return AuthUser(user.id, active.identifier, active.roles, user.session_id, user.issuer)
-
-
-async def session_lives(context: Context, user: AuthUser) -> bool:
-    """Whether the user's session is there now. True where the database does not say: what was issued stays good."""
-    try:
-        return user.session_id is not None and await context.sessions.find_active(user.session_id) is not None
-    except SentriError:
-        return True

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 
 from sentri.accounts.context import Context
 from sentri.accounts.revocation import check_revoked
 from sentri.accounts.sessions import session_end, session_ended, token_pair
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.errors import SentriError
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
 from sentri.tokens.compact import refused
 
-__all__ = ["refresh", "spare_rotation"]
+__all__ = ["is_current", "refresh", "spare_rotation"]
 
 
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
@@ -41,6 +43,18 @@ async def spare_rotation(context: Context, claims: RefreshClaims) -> TokenPair |
         return None
     await check_revoked(context, session.id)
     return token_pair(context, session, user)
+
+
+async def is_current(context: Context, pair: TokenPair) -> bool:
+    """Whether the pair's refresh token is still the current one of a living session: not logged out, not rotated
+    meanwhile. True where the database does not say: what was issued stays good.
+    """
+    try:
+        claims = context.refresh.verify(pair.refresh_token)
+        session, _ = await _living(context, claims, context.clock())
+    except SentriError as error:
+        return error.status_code != HTTPStatus.UNAUTHORIZED
+    return session.jti == claims.jti
 
 
 async def _living(context: Context, claims: RefreshClaims, now: float) -> tuple[SessionRecord, UserRecord]:

@@ -38,11 +38,11 @@ class SilentRefresh:
 
     Attributes:
         refresh: the session's next tokens for a refresh token that was verified; at most one rotation per leeway.
-        lives: whether the session of a user is there now.
+        is_current: whether the session still stands, with this very refresh token.
     """
 
     refresh: Callable[[str, RefreshClaims], Awaitable[TokenPair]]
-    lives: Callable[[AuthUser], Awaitable[bool]]
+    is_current: Callable[[TokenPair], Awaitable[bool]]
 
 
 class CookieAuthentication:
@@ -115,7 +115,7 @@ class CookieAuthentication:
             if error.status_code == web.HTTPUnauthorized.status_code:
                 carry(request, _always(self._cookies.clear_headers()))
             raise
-        carry(request, self._while_it_lives(silent, pair))
+        carry(request, self._while_current(silent, pair))
         return Authentication(pair.user, pair.access_token)
 
     def refresh_token(self, request: web.Request) -> tuple[str, RefreshClaims] | None:
@@ -130,13 +130,15 @@ class CookieAuthentication:
             return None
         return max(verified, key=lambda entry: entry[1].issued_at)
 
-    def _while_it_lives(
+    def _while_current(
         self, silent: SilentRefresh, pair: TokenPair
     ) -> Callable[[], Awaitable[Sequence[tuple[str, str]]]]:
-        """The new cookies, unless this very request, or another one meanwhile, has ended the session."""
+        """The new cookies, unless this very request, or another one meanwhile, has ended the session or rotated its
+        token: a slow response would put back what the browser has outgrown, and what then counts as stolen.
+        """
 
         async def headers() -> Sequence[tuple[str, str]]:
-            return self._cookies.set_headers(pair) if await silent.lives(pair.user) else ()
+            return self._cookies.set_headers(pair) if await silent.is_current(pair) else ()
 
         return headers
 
