@@ -7,9 +7,8 @@ SPA_PORT                8000 by default; 0 takes a free one
 
 from __future__ import annotations
 
-import asyncio
 import os
-from contextlib import suppress
+import socket
 from pathlib import Path
 
 from aiohttp import web
@@ -65,18 +64,13 @@ def _sending(name: str):  # noqa: ANN202 - a handler
     return send
 
 
-async def main() -> None:
-    runner = web.AppRunner(make_app(make_auth()))
-    await runner.setup()
-    try:
+def main() -> None:
+    """Serve until Ctrl-C."""
+    with socket.create_server(("127.0.0.1", int(os.environ.get("SPA_PORT", "8000")))) as door:
         # "localhost", because browsers take it for secure: Secure cookies work there without https.
-        await web.TCPSite(runner, "127.0.0.1", int(os.environ.get("SPA_PORT", "8000"))).start()
-        print(f"The example runs on http://localhost:{runner.addresses[0][1]} (Ctrl-C ends it)", flush=True)
-        await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
+        print(f"The example runs on http://localhost:{door.getsockname()[1]} (Ctrl-C ends it)", flush=True)
+        web.run_app(make_app(make_auth()), sock=door, print=None)
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +32,7 @@ async def example() -> AsyncIterator[str]:
             line = (await process.stdout.readline()).decode()
         yield next(word for word in line.split() if word.startswith("http://"))
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         assert await process.wait() == 0
 
 
