@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sentri.config.cookies import CookieConfig
 from sentri.config.database import Database
 from sentri.config.options import Hooks, Services
 from sentri.creating import create_auth, create_auth_server
@@ -26,6 +27,7 @@ __all__ = [
     "Auth",
     "AuthServer",
     "AuthUser",
+    "CookieConfig",
     "Database",
     "Hooks",
     "RefreshClaims",

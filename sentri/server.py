@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from sentri.accounts import authenticating
+from sentri.accounts import authenticating, refresh
 from sentri.accounts.context import Context, Rules
 from sentri.accounts.facade import Accounts
 from sentri.accounts.hooks import HookRunner
@@ -21,7 +21,7 @@ from sentri.config.options import ServerOptions
 from sentri.config.readers import mount_prefix
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError
-from sentri.identity import AuthUser, RefreshClaims
+from sentri.identity import AuthUser, RefreshClaims, TokenPair
 from sentri.keys.algorithms import ALGORITHMS, algorithm_named
 from sentri.keys.keyring import FixedKeys, GeneratedKeys, Keys
 from sentri.keys.signing import findings
@@ -33,12 +33,16 @@ from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
 from sentri.storage.sessions import Sessions
 from sentri.storage.users import Users
-from sentri.tokens.access import AccessTokens
+from sentri.tokens.access import AccessClaims, AccessTokens
 from sentri.tokens.refresh import RefreshTokens
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
+from sentri.web.carriage import Carriage
+from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.handlers import Endpoints, Gatekeeping
+from sentri.web.identifying import CookieAuthentication, SilentRefresh
+from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 
 __all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
@@ -65,6 +69,12 @@ class AuthServer(Auth):
         self._context = _context(options, keys, clock, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._opening.use)
+        self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
+        self._cross_site = CrossSite(
+            trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
+        )
+        self._services = Services(self._accounts, self._context, options.router or {})
+        self._by_cookie = self._cookie_authentication() if self._has_cookies else None
         self._own_app: web.Application | None = None
         self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
@@ -108,15 +118,22 @@ class AuthServer(Auth):
         It opens the auth object when the application starts, migrates (`migrate_on_startup`), and closes it at the
         end. A second mount raises `CONFIGURATION_ERROR` at start-up.
         """
+        by_cookie = self._by_cookie
         endpoints = Endpoints(
-            services=Services(self._accounts, self._context, self._options.router or {}),
+            services=self._services,
             context=self._context,
             gates=_gatekeeping(self._options),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
+            carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
         errors = SubApplicationErrors(self._logger, self._report)
-        app = build_app(endpoints, errors, registration=self._options.registration)
+        app = build_app(
+            endpoints,
+            errors,
+            registration=self._options.registration,
+            cross_site=self._cross_site if self._has_cookies else None,
+        )
         self._own_routes |= frozenset(app.router.routes())
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
@@ -178,6 +195,55 @@ class AuthServer(Auth):
         if match.http_exception is not None:
             return match.apps[-1] is self._own_app
         return match.route in self._own_routes
+
+    # --- cookies
+
+    @property
+    def _has_cookies(self) -> bool:
+        return self._options.cookie is not None or self._options.access_cookie is not None
+
+    def set_cookies(self, response: web.StreamResponse, pair: TokenPair) -> None:
+        """Log a browser in: put the tokens of `auth.accounts.start_session` into the configured cookies.
+
+        Raises `CONFIGURATION_ERROR` where no cookie is configured.
+        """
+        self._check_cookies()
+        self._cookies.set(response, pair)
+
+    def clear_cookies(self, response: web.StreamResponse) -> None:
+        """Make the browser forget its tokens; the session itself is ended by `auth.accounts.logout`.
+
+        Raises `CONFIGURATION_ERROR` where no cookie is configured.
+        """
+        self._check_cookies()
+        self._cookies.clear(response)
+
+    def _check_cookies(self) -> None:
+        if not self._has_cookies:
+            raise ConfigurationError("no cookie is configured: give the option cookie or access_cookie")
+
+    def _cookie_authentication(self) -> CookieAuthentication:
+        silent = self._options.cookie is not None and self._options.access_cookie is not None
+        return CookieAuthentication(
+            cookies=self._cookies,
+            cross_site=self._cross_site,
+            verify=self._verify_unexpired_or_not,
+            verify_refresh=self._context.refresh.verify,
+            check=self._recheck,
+            silent=SilentRefresh(refresh=self._refresh_silently, is_current=self._is_current) if silent else None,
+            clock=self._clock,
+        )
+
+    async def _verify_unexpired_or_not(self, token: str) -> AccessClaims:
+        return self._context.access.verify(token, expired_too=True)
+
+    async def _refresh_silently(self, token: str, claims: RefreshClaims) -> TokenPair:
+        await self._opening.use()
+        current = await refresh.spare_rotation(self._context, claims)
+        return current or await self._services.refresh(refresh_token=token)
+
+    async def _is_current(self, pair: TokenPair) -> bool:
+        return await refresh.is_current(self._context, pair)
 
     # --- accounts and tokens
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 
 from sentri.accounts.context import Context
 from sentri.accounts.revocation import check_revoked
@@ -13,7 +14,7 @@ from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
 from sentri.tokens.compact import expired, refused
 
-__all__ = ["refresh"]
+__all__ = ["is_current", "refresh", "spare_rotation"]
 
 
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
@@ -33,6 +34,30 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     if dead:
         raise expired()
     return await _rotate(context, session, user, claims, now) if current else token_pair(context, session, user)
+
+
+async def spare_rotation(context: Context, claims: RefreshClaims) -> TokenPair | None:
+    """The current tokens of a session whose current refresh token was issued within the leeway; None where it is
+    time to rotate. A silent refresh asks this first: what many requests of one page do at once is one rotation.
+    """
+    now = context.clock()
+    session, user = await _living(context, claims, now, otherwise=session_ended())
+    if claims.jti != session.jti or now >= session.rotated_at + context.rules.refresh_leeway:
+        return None
+    await check_revoked(context, session.id)
+    return token_pair(context, session, user)
+
+
+async def is_current(context: Context, pair: TokenPair) -> bool:
+    """Whether the pair's refresh token is still the current one of a living session: not logged out, not rotated
+    meanwhile. True where the database does not say: what was issued stays good.
+    """
+    try:
+        claims = context.refresh.verify(pair.refresh_token)
+        session, _ = await _living(context, claims, context.clock(), otherwise=session_ended())
+    except SentriError as error:
+        return error.status_code != HTTPStatus.UNAUTHORIZED
+    return session.jti == claims.jti
 
 
 async def _living(

@@ -10,8 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final, NotRequired, TypedDict
 
 from sentri.config import readers
+from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie, read_refresh_cookie
 from sentri.config.database import Database, read_database
 from sentri.config.durations import Duration, duration
+from sentri.config.origins import Network, read_origins, read_proxies
 from sentri.config.reading import Options, option, optional
 from sentri.identity import AuthUser
 
@@ -93,6 +95,10 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     identifier_validator: Callable[[str], bool | Awaitable[bool | None] | None] | None
     password_validator: Callable[[str], bool | Awaitable[bool | None] | None] | None
     reauth_within: Duration | None
+    cookie: CookieConfig | Mapping[str, Any] | None
+    access_cookie: CookieConfig | Mapping[str, Any] | None
+    trusted_origins: Sequence[str] | None
+    trusted_proxies: Sequence[str] | None
     rate_limit: bool
     migrate_on_startup: bool
     logger: logging.Logger
@@ -143,17 +149,24 @@ class ServerOptions(Options):
     identifier_validator: Callable[[str], Any] | None = option(optional(readers.callback("identifier")), default=None)
     password_validator: Callable[[str], Any] | None = option(optional(readers.callback("password")), default=None)
     reauth_within: float | None = option(optional(duration()), default=None)
+    cookie: Cookie | None = option(optional(read_refresh_cookie), default=None)
+    access_cookie: Cookie | None = option(optional(read_access_cookie), default=None)
+    trusted_origins: frozenset[str] | None = option(optional(read_origins), default=None)
+    trusted_proxies: tuple[Network, ...] | None = option(optional(read_proxies), default=None)
     rate_limit: bool = option(readers.only_off, default=False)
     migrate_on_startup: bool = option(readers.flag, default=True)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 
     @classmethod
     def contradictions(cls, values: dict[str, Any]) -> list[str]:
-        """Roles must exist; the role options that were not given follow from `valid_roles`."""
+        """Roles must exist, and follow from `valid_roles` where they were not given; two cookies need two names."""
+        findings = []
+        refresh, access = values.get("cookie"), values.get("access_cookie")
+        if refresh is not None and access is not None and refresh.name == access.name:
+            findings.append(f"cookie and access_cookie both have the name {refresh.name!r}")
         valid = values.get("valid_roles")
         if valid is None:
-            return []
-        findings = []
+            return findings
         for name, usual in (("registration_roles", "user"), ("admin_roles", "admin")):
             if name not in values:
                 continue

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from sentri.web.errors import SubApplicationErrors
 from sentri.web.handlers import Endpoints
+from sentri.web.origin import CrossSite
 
 __all__ = ["build_app"]
 
 
-def build_app(endpoints: Endpoints, errors: SubApplicationErrors, *, registration: bool) -> web.Application:
-    """A fresh application with every endpoint, to be mounted with `add_subapp`."""
-    app = web.Application(middlewares=[errors])
+def build_app(
+    endpoints: Endpoints, errors: SubApplicationErrors, *, registration: bool, cross_site: CrossSite | None
+) -> web.Application:
+    """A fresh application with every endpoint, to be mounted with `add_subapp`.
+
+    With cookies, `cross_site` checks every unsafe request, with or without one: another site may not even log in.
+    """
+    app = web.Application(middlewares=[errors] if cross_site is None else [errors, _same_site_only(cross_site)])
     if registration:
         app.router.add_post("/register", endpoints.register)
     app.router.add_post("/login", endpoints.login)
@@ -25,3 +32,12 @@ def build_app(endpoints: Endpoints, errors: SubApplicationErrors, *, registratio
     app.router.add_post("/users/{userId}/roles", endpoints.assign_roles)
     app.router.add_get("/keys", endpoints.keys)
     return app
+
+
+def _same_site_only(cross_site: CrossSite) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        cross_site.check(request)
+        return await handler(request)
+
+    return check

@@ -8,7 +8,7 @@ import logging
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar, overload
 
 from aiohttp import web
@@ -18,21 +18,13 @@ from sentri.identity import AuthUser
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.errors import ErrorMiddleware, OnUnhandled
 from sentri.web.guards import Check, Guard, GuardedHandler, Guards
+from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.protecting import ProtectMiddleware, mark_public
 from sentri.web.request_keys import USER, OwnKey, publish
 
 __all__ = ["AUTH", "Auth", "authorize", "current_user", "permit", "protect"]
 
 H = TypeVar("H")
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """How a request was authenticated: what the guards of one auth object remember of it."""
-
-    user: AuthUser
-    token: str = field(repr=False)
-    request: weakref.ref[web.Request] = field(repr=False)
 
 
 class Auth(ABC):
@@ -53,6 +45,7 @@ class Auth(ABC):
         self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide)
         self._protecting: list[ProtectMiddleware] = []
         self._on_unhandled: list[OnUnhandled] = []
+        self._by_cookie: CookieAuthentication | None = None
 
     # --- guards
 
@@ -130,16 +123,21 @@ class Auth(ABC):
         """The user whom the request's token names, asked once a request. Raises what a guard would refuse it with."""
         known = self._known(request)
         if known is None:
-            token = bearer_token(request)
-            if token is None:
-                raise no_token()
-            known = request[self._memo] = Authentication(await self.authenticate(token), token, weakref.ref(request))
+            known = request[self._memo] = await self._authentication(request)
         return known.user
 
     def _known(self, request: web.Request) -> Authentication | None:
         """What was found for this very request: a clone takes the memo along, and may have other headers."""
         known: Authentication | None = request.get(self._memo)
         return known if known is not None and known.request() is request else None
+
+    async def _authentication(self, request: web.Request) -> Authentication:
+        token = bearer_token(request)
+        if token is not None:  # good or bad, it decides alone
+            return Authentication(await self.authenticate(token), token, weakref.ref(request))
+        if self._by_cookie is None:
+            raise no_token()
+        return await self._by_cookie(request)
 
     async def user(self, request: web.Request) -> AuthUser | None:
         """The user of a request to a page that is open to all; None where there is no good token.
@@ -170,7 +168,7 @@ class Auth(ABC):
         return user
 
     def get_current_access_token(self, request: web.Request) -> str | None:
-        """The access token that the request was authenticated with; None where it was not."""
+        """The access token that the request was authenticated with, the new one after a silent refresh; else None."""
         known = self._known(request)
         return None if known is None else known.token
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -18,8 +20,9 @@ from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.tokens.compact import refused
 from sentri.web import inputs as bodies
-from sentri.web.bearer import bearer_token
-from sentri.web.envelope import success
+from sentri.web.bearer import bearer_token, no_token
+from sentri.web.carriage import Carriage
+from sentri.web.envelope import failure, success
 from sentri.web.guards import forbidden
 from sentri.web.services import Services
 
@@ -49,6 +52,7 @@ class Endpoints:
     Args:
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
+        carriage: how tokens travel.
     """
 
     def __init__(
@@ -59,12 +63,14 @@ class Endpoints:
         gates: Gatekeeping,
         identify: Callable[[web.Request], Awaitable[AuthUser]],
         published: Callable[[], Mapping[str, Any] | None],
+        carriage: Carriage,
     ) -> None:
         self._services = services
         self._context = context
         self._gates = gates
         self._identify = identify
         self._published = published
+        self._carriage = carriage
         self._tell = context.hooks.tell
 
     async def register(self, request: web.Request) -> web.Response:
@@ -95,13 +101,32 @@ class Endpoints:
             if error.code == "INVALID_CREDENTIALS":
                 await self._tell("on_failed_login", clean_identifier(body.identifier))
             raise
+        await self._end_earlier(request, pair)
         await self._tell("on_login", pair.user)
-        return success({**_tokens(pair), "user": pair.user.to_dict()}, "Logged in.")
+        data = {**self._carriage.data(pair), "user": pair.user.to_dict()}
+        return self._carriage.given(success(data, "Logged in."), pair)
+
+    async def _end_earlier(self, request: web.Request, pair: TokenPair) -> None:
+        """End the session whose refresh cookie this login replaces: nobody could end it later."""
+        earlier = self._carriage.shown(request)
+        if earlier is not None and earlier[1].session_id != pair.user.session_id:
+            await self._services.logout(session_id=earlier[1].session_id)
 
     async def refresh(self, request: web.Request) -> web.Response:
-        body = await bodies.read_body(request, bodies.RefreshBody)
-        pair = await self._services.refresh(refresh_token=body.refresh_token)
-        return success(_tokens(pair), "Refreshed.")
+        if not self._carriage.has_refresh_cookie:
+            body = await bodies.read_body(request, bodies.RefreshBody)
+            pair = await self._services.refresh(refresh_token=body.refresh_token)
+            return self._carriage.given(success(self._carriage.data(pair), "Refreshed."), pair)
+        shown = self._carriage.shown(request)
+        if shown is None:
+            raise no_token()
+        try:
+            pair = await self._services.refresh(refresh_token=shown[0])
+        except SentriError as error:
+            if error.status_code != HTTPStatus.UNAUTHORIZED:
+                raise
+            return self._carriage.taken(failure(error))  # the token was authentic, so it is the session that is gone
+        return self._carriage.given(success(self._carriage.data(pair), "Refreshed."), pair)
 
     async def logout(self, request: web.Request) -> web.Response:
         """Ends the session of every authentic token that the request shows, expired or rotated too."""
@@ -109,7 +134,7 @@ class Endpoints:
             ended = await self._services.logout(session_id=session_id)
             if ended and user_id is not None:
                 await self._tell("on_logout", user_id)
-        return success(None, "Logged out.")
+        return self._carriage.taken(success(None, "Logged out."))
 
     async def _shown_sessions(self, request: web.Request) -> dict[str, str | None]:
         sessions: dict[str, str | None] = {}
@@ -119,6 +144,9 @@ class Endpoints:
             body = await bodies.read_body(request, bodies.LogoutBody)
             if body.refresh_token is not msgspec.UNSET:
                 sessions.update([self._session_of(body.refresh_token)])
+        for token in self._carriage.cookies(request):
+            with suppress(SentriError):  # a cookie that says nothing is cleared like any
+                sessions.update([self._session_of(token)])
         return sessions
 
     def _session_of(self, token: str) -> tuple[str, str | None]:
@@ -136,7 +164,7 @@ class Endpoints:
         user = await self._identify(request)
         await self._services.logout_all(user_id=user.id)
         await self._tell("on_logout", user.id)
-        return success(None, "Logged out everywhere.")
+        return self._carriage.taken(success(None, "Logged out everywhere."))
 
     async def me(self, request: web.Request) -> web.Response:
         user = await self._identify(request)
@@ -159,7 +187,7 @@ class Endpoints:
             user_id=user.id, current_password=body.current_password, new_password=body.new_password
         )
         await self._tell("on_password_change", user.id)
-        return success(None, "The password was changed. Log in again.")
+        return self._carriage.taken(success(None, "The password was changed. Log in again."))
 
     async def assign_roles(self, request: web.Request) -> web.Response:
         admin = await self._identify(request)
@@ -179,7 +207,3 @@ class Endpoints:
             raise SentriError("NOT_FOUND", "This server signs with a shared secret; it publishes no keys.")
         headers = {hdrs.CACHE_CONTROL: "public, max-age=300"}
         return web.Response(body=msgspec.json.encode(published), headers=headers, content_type="application/json")
-
-
-def _tokens(pair: TokenPair) -> dict[str, Any]:
-    return {"accessToken": pair.access_token, "refreshToken": pair.refresh_token}

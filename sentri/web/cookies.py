@@ -1,0 +1,103 @@
+"""The cookies that carry a session's tokens: read with suspicion, set and cleared with one set of attributes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from sentri.clock import Clock
+from sentri.config.cookies import Cookie
+from sentri.identity import TokenPair
+
+__all__ = ["TokenCookies"]
+
+_MOST_OF_ONE_NAME: Final = 4
+"""Cookies of one name that are tried: another path or a subdomain can plant more, and each costs a verification."""
+
+
+class TokenCookies:
+    """The refresh and the access cookie of one auth object, as far as they are configured."""
+
+    def __init__(self, *, refresh: Cookie | None, access: Cookie | None, clock: Clock) -> None:
+        self.refresh = refresh
+        self.access = access
+        self._clock = clock
+
+    @property
+    def secure(self) -> bool:
+        """Whether every cookie travels over https only."""
+        return all(cookie.secure for cookie in (self.refresh, self.access) if cookie is not None)
+
+    def access_tokens(self, request: web.Request) -> Sequence[str]:
+        """What the request shows as access cookies: mostly one, at most four."""
+        return () if self.access is None else _values(request, self.access.name)
+
+    def refresh_tokens(self, request: web.Request) -> Sequence[str]:
+        """What the request shows as refresh cookies."""
+        return () if self.refresh is None else _values(request, self.refresh.name)
+
+    def set(self, response: web.StreamResponse, pair: TokenPair) -> None:
+        """Give the browser the tokens, each for as long as it lives."""
+        if self.refresh is not None:
+            self._set(response, self.refresh, pair.refresh_token, pair.refresh_expires_at)
+        if self.access is not None:
+            self._set(response, self.access, pair.access_token, pair.access_expires_at)
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+
+    def clear(self, response: web.StreamResponse) -> None:
+        """Make the browser forget both, with the attributes that they were set with."""
+        for cookie in (self.refresh, self.access):
+            if cookie is not None:
+                response.del_cookie(
+                    cookie.name,
+                    path=cookie.path,
+                    domain=cookie.domain,
+                    secure=cookie.secure,
+                    httponly=cookie.http_only,
+                    samesite=cookie.same_site,
+                )
+
+    def set_headers(self, pair: TokenPair) -> Sequence[tuple[str, str]]:
+        """What `set` does, as headers for a response that somebody else makes."""
+        response = web.Response()
+        self.set(response, pair)
+        return _headers(response)
+
+    def clear_headers(self) -> Sequence[tuple[str, str]]:
+        """What `clear` does, as headers."""
+        response = web.Response()
+        self.clear(response)
+        return _headers(response)
+
+    def _set(self, response: web.StreamResponse, cookie: Cookie, token: str, expires_at: int) -> None:
+        response.set_cookie(
+            cookie.name,
+            token,
+            max_age=max(0, math.floor(expires_at - self._clock())),
+            path=cookie.path,
+            domain=cookie.domain,
+            secure=cookie.secure,
+            httponly=cookie.http_only,
+            samesite=cookie.same_site,
+        )
+
+
+def _headers(response: web.Response) -> Sequence[tuple[str, str]]:
+    cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
+    return [*cookies, ("Cache-Control", "no-store")]
+
+
+def _values(request: web.Request, name: str) -> Sequence[str]:
+    """All values of a cookie, in the order sent. aiohttp's `request.cookies` keeps the last one only, and whoever can
+    plant a cookie beside ours would choose which one that is.
+    """
+    found: list[str] = []
+    for header in request.headers.getall(hdrs.COOKIE, ()):
+        for pair in header.split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name and value not in found:
+                found.append(value.strip('"'))
+    return [value for value in found if value][:_MOST_OF_ONE_NAME]
