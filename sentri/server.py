@@ -227,15 +227,18 @@ class AuthServer(Auth):
         return CookieAuthentication(
             cookies=self._cookies,
             cross_site=self._cross_site,
-            verify=self._verify_unexpired_or_not,
-            verify_refresh=self._context.refresh.verify,
+            verify=self._verify_expired_or_not,
+            verify_refresh=self._verify_refresh_expired_or_not,
             check=self._recheck,
             silent=SilentRefresh(refresh=self._refresh_silently, is_current=self._is_current) if silent else None,
             clock=self._clock,
         )
 
-    async def _verify_unexpired_or_not(self, token: str) -> AccessClaims:
+    async def _verify_expired_or_not(self, token: str) -> AccessClaims:
         return self._context.access.verify(token, expired_too=True)
+
+    def _verify_refresh_expired_or_not(self, token: str) -> RefreshClaims:
+        return self._context.refresh.verify(token, expired_too=True)
 
     async def _refresh_silently(self, token: str, claims: RefreshClaims) -> TokenPair:
         await self._opening.use()

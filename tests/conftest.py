@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from aiohttp import DummyCookieJar
 
 from sentri import AuthServer
 from sentri.config.options import HOOKS
@@ -21,6 +22,12 @@ pytest_plugins = ["tests.databases"]
 def clock() -> MovableClock:
     """The clock of the servers that `make_auth` makes."""
     return MovableClock()
+
+
+@pytest.fixture
+def carriage() -> str:
+    """How clients carry tokens; the tests of the endpoints run for both."""
+    return "bearer"
 
 
 @pytest.fixture
@@ -40,13 +47,17 @@ def make_auth(database_options, clock) -> Callable[..., AuthServer]:
 
 
 @pytest.fixture
-async def make_api(make_auth, database) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+async def make_api(make_auth, database, carriage) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
     """A running application with an auth server of any options."""
     async with AsyncExitStack() as running:
 
         async def make(*, app: Callable[[AuthServer], Any] = host_application, **options: Any) -> Api:
-            auth = make_auth(**options)
-            return Api(auth, await running.enter_async_context(serving(app(auth))), database)
+            if carriage == "bearer":
+                auth = make_auth(**options)
+                return Api(auth, await running.enter_async_context(serving(app(auth))), database)
+            auth = make_auth(**{"cookie": {}, "access_cookie": {}} | options)
+            client = await running.enter_async_context(serving(app(auth), DummyCookieJar()))  # the test sends them
+            return Api(auth, client, database, carriage)
 
         yield make
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import ClientResponse, web
+from aiohttp.abc import AbstractCookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from sentri import AuthServer, TokenPair, current_user
@@ -42,12 +43,20 @@ class Api:
         auth: the auth server.
         client: aiohttp's test client of the whole application.
         database: a connection of the test's own to the same database, to look and to meddle.
+        carriage: how tokens travel, in headers and bodies ("bearer") or in cookies ("cookie").
     """
 
-    def __init__(self, auth: AuthServer, client: TestClient[web.Request, web.Application], database: Database) -> None:
+    def __init__(
+        self,
+        auth: AuthServer,
+        client: TestClient[web.Request, web.Application],
+        database: Database,
+        carriage: str = "bearer",
+    ) -> None:
         self.auth = auth
         self.client = client
         self.database = database
+        self.carriage = carriage
 
     async def call(
         self,
@@ -58,10 +67,12 @@ class Api:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ClientResponse:
-        """One request; the token travels as a Bearer."""
+        """One request, with an access token or without."""
         sent = dict(headers or {})
         if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
+            bearer = self.carriage == "bearer"
+            name, value = ("Authorization", f"Bearer {token}") if bearer else ("Cookie", f"access_token={token}")
+            sent[name] = value
         return await self.client.request(method, path, json=json, headers=sent)
 
     async def post(self, path: str, json: Any = None, **more: Any) -> ClientResponse:
@@ -71,6 +82,8 @@ class Api:
         return await self.call("GET", "/auth/me", token=token)
 
     async def refresh(self, refresh_token: str) -> ClientResponse:
+        if self.carriage == "cookie":
+            return await self.post("/auth/refresh", headers={"Cookie": f"refresh_token={refresh_token}"})
         return await self.post("/auth/refresh", {"refreshToken": refresh_token})
 
     async def login(self, identifier: str, password: str = PASSWORD) -> ClientResponse:
@@ -111,7 +124,7 @@ class Api:
 
 
 async def data_of(response: ClientResponse, status: int = 200) -> Any:
-    """The `data` of a success, after a look at its envelope."""
+    """The `data` of a success, after a look at its envelope; with the refresh token, if it came as a cookie."""
     body = await response.json()
     assert response.status == status, body
     assert body.keys() == {"error", "statusCode", "message", "data"}
@@ -120,7 +133,12 @@ async def data_of(response: ClientResponse, status: int = 200) -> Any:
     assert isinstance(body["message"], str)
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Type"] == "application/json"
-    return body["data"]
+    data = body["data"]
+    cookie = response.cookies.get("refresh_token")
+    if cookie is not None and cookie.value:
+        assert "refreshToken" not in data, "with a cookie the refresh token never travels in a body"
+        data["refreshToken"] = cookie.value
+    return data
 
 
 async def assert_error(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
@@ -151,6 +169,6 @@ def host_application(auth: AuthServer) -> web.Application:
     return app
 
 
-def serving(app: web.Application) -> TestClient[web.Request, web.Application]:
+def serving(app: web.Application, jar: AbstractCookieJar | None = None) -> TestClient[web.Request, web.Application]:
     """The client of an application that starts when it is entered, with `async with`."""
-    return TestClient(TestServer(app))
+    return TestClient(TestServer(app), cookie_jar=jar)

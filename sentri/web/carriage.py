@@ -35,6 +35,10 @@ class Carriage:
         body = {"accessToken": pair.access_token}
         return body if self.has_refresh_cookie else body | {"refreshToken": pair.refresh_token}
 
+    def refresh_cookies(self, request: web.Request) -> Sequence[str]:
+        """Every refresh token that the request shows in a cookie, authentic or not."""
+        return self._cookies.refresh_tokens(request)
+
     def cookies(self, request: web.Request) -> Sequence[str]:
         """Every token that the request shows in a cookie."""
         return [*self._cookies.refresh_tokens(request), *self._cookies.access_tokens(request)]

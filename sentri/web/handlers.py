@@ -119,7 +119,7 @@ class Endpoints:
             return self._carriage.given(success(self._carriage.data(pair), "Refreshed."), pair)
         shown = self._carriage.shown(request)
         if shown is None:
-            raise no_token()
+            raise refused() if self._carriage.refresh_cookies(request) else no_token()
         try:
             pair = await self._services.refresh(refresh_token=shown[0])
         except SentriError as error:

@@ -54,7 +54,7 @@ class CookieAuthentication:
         cookies: their names.
         cross_site: refuses what another site made the browser send.
         verify: what an access token says, by the token alone, expired or not.
-        verify_refresh: what a refresh token says, by the token alone; None where no server reads them.
+        verify_refresh: the same of a refresh token; None where no server reads them.
         check: the user as they are now, if their session stands.
         silent: how to refresh silently; None where that is off.
     """
@@ -127,7 +127,9 @@ class CookieAuthentication:
         verified = []
         for token in self._cookies.refresh_tokens(request):
             with suppress(SentriError):
-                verified.append((token, self._verify_refresh(token)))
+                claims = self._verify_refresh(token)
+                if claims.user_id is not None:  # else of `sign_refresh_token`, which stands for no session's chain
+                    verified.append((token, claims))
         if len({claims.session_id for _, claims in verified}) != 1:
             return None
         return max(verified, key=lambda entry: entry[1].issued_at)

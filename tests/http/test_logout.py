@@ -112,6 +112,7 @@ async def test_a_disabled_user_can_log_out(api):
 
 
 @pytest.mark.parametrize("garbage", ["garbage", "a.b.c", ""])
+@pytest.mark.usefixtures("in_bodies")
 async def test_refuses_garbage_in_the_header(api, garbage):
     response = await logout(api, token=garbage)
     await assert_error(response, 401, "TOKEN_INVALID")
@@ -138,6 +139,7 @@ async def test_garbage_beside_a_good_token_ends_nothing(api):
     await data_of(await api.me(pair.access_token))
 
 
+@pytest.mark.usefixtures("in_bodies")
 async def test_refuses_a_tampered_token(api):
     pair = await api.session()
     head, _, signature = pair.access_token.rpartition(".")

@@ -221,6 +221,7 @@ async def test_refuses_a_refresh_token_as_an_access_token(api):
 
 
 @pytest.mark.parametrize("garbage", ["", "x", "a.b.c", "...", "é", "\0", "x" * 10_000], ids=lambda g: ascii(g[:5]))
+@pytest.mark.usefixtures("in_bodies")
 async def test_refuses_garbage(api, garbage):
     await assert_error(await api.refresh(garbage), 401, "TOKEN_INVALID")
 

@@ -147,7 +147,8 @@ async def test_only_admins_reach_a_replaced_assignment_of_roles(wrapped):
 
 async def test_only_authentic_tokens_reach_a_replaced_logout(wrapped):
     api, service = await wrapped("logout")
-    await assert_error(await api.post("/auth/logout", token="garbage"), 401, "TOKEN_INVALID")
+    headers = {"Authorization": "Bearer garbage"}
+    await assert_error(await api.post("/auth/logout", headers=headers), 401, "TOKEN_INVALID")
     assert service.calls == []
 
 
