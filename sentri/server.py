@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -12,9 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from sentri.accounts import authenticating, refresh
-from sentri.accounts.context import Context, Rules
 from sentri.accounts.facade import Accounts
-from sentri.accounts.hooks import HookRunner
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock, system_clock
 from sentri.config.options import ServerOptions
@@ -26,24 +23,21 @@ from sentri.keys.algorithms import ALGORITHMS, algorithm_named
 from sentri.keys.keyring import FixedKeys, GeneratedKeys, Keys
 from sentri.keys.signing import findings
 from sentri.opening import Opening
-from sentri.passwords.hashing import PasswordHasher
 from sentri.passwords.policy import check_new_password, check_password
 from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
-from sentri.storage.sessions import Sessions
-from sentri.storage.users import Users
-from sentri.tokens.access import AccessClaims, AccessTokens
-from sentri.tokens.refresh import RefreshTokens
+from sentri.tokens.access import AccessClaims
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
-from sentri.web.handlers import Endpoints, Gatekeeping
+from sentri.web.handlers import Endpoints
 from sentri.web.identifying import CookieAuthentication, SilentRefresh
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
+from sentri.wiring import context_of, gatekeeping_of
 
 __all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
 
@@ -66,7 +60,7 @@ class AuthServer(Auth):
         self._keys = keys
         self._clock = clock
         self._database = Database(options.db, logger=options.logger)
-        self._context = _context(options, keys, clock, self._database)
+        self._context = context_of(options, keys, clock, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._opening.use)
         self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
@@ -122,7 +116,7 @@ class AuthServer(Auth):
         endpoints = Endpoints(
             services=self._services,
             context=self._context,
-            gates=_gatekeeping(self._options),
+            gates=gatekeeping_of(self._options),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
@@ -352,46 +346,3 @@ def _key_findings(values: Mapping[str, Any]) -> list[str]:
         known = ", ".join(sorted({*ALGORITHMS, "EdDSA"}))
         return [f"algorithm is {values['algorithm']!r}; allowed are {known}"] if "algorithm" in values else []
     return findings(algorithm, values.get("secret") or ())
-
-
-def _gatekeeping(options: ServerOptions) -> Gatekeeping:
-    return Gatekeeping(
-        api_keys=tuple(hashlib.sha256(key.encode()).digest() for key in options.api_key or ()),
-        registration_roles=frozenset(options.registration_roles or ()),
-        admin_roles=frozenset(options.admin_roles or ()),
-        reauth_within=options.reauth_within,
-    )
-
-
-def _context(options: ServerOptions, keys: Keys, clock: Clock, database: Database) -> Context:
-    algorithm = algorithm_named(options.algorithm)
-    if algorithm is None:
-        raise ConfigurationError("algorithm is unknown")
-    return Context(
-        users=Users(database),
-        sessions=Sessions(database, clock),
-        hasher=PasswordHasher(options.salt_rounds),
-        access=AccessTokens(
-            keys,
-            algorithm=algorithm.name,
-            lifetime=options.access_expires_in,
-            issuer=options.issuer,
-            audience=options.audience or (),
-            clock=clock,
-        ),
-        refresh=RefreshTokens(keys, clock),
-        hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
-        clock=clock,
-        rules=Rules(
-            valid_roles=options.valid_roles,
-            refresh_expires_in=options.refresh_expires_in,
-            session_expires_in=options.session_expires_in,
-            refresh_leeway=options.refresh_leeway,
-            callback_timeout=options.hook_timeout,
-            issuer=options.issuer,
-            identifier_validator=options.identifier_validator,
-            password_validator=options.password_validator,
-            is_token_revoked=options.is_token_revoked,
-        ),
-        logger=options.logger,
-    )
