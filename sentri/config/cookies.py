@@ -16,7 +16,11 @@ SameSite = Literal["Strict", "Lax", "None"]
 _SAME_SITE: Final[Mapping[str, SameSite]] = {"strict": "Strict", "lax": "Lax", "none": "None"}
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 _PATH: Final = re.compile(r"/[\x20-\x3a\x3c-\x7e]*", re.ASCII)
-_DOMAIN: Final = re.compile(r"\.?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
+_LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_DOMAIN: Final = re.compile(rf"\.?{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_ATTRIBUTES: Final = frozenset(
+    {"comment", "domain", "expires", "httponly", "max-age", "partitioned", "path", "samesite", "secure", "version"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +87,11 @@ def _checked(given: CookieConfig, *, name: str, http_only: bool) -> Cookie:
     for flag in ("http_only", "secure"):
         if not isinstance(getattr(given, flag), bool | None):
             raise Wrong(f"has {flag}={getattr(given, flag)!r}; it must be True or False")
-    same_site = _SAME_SITE.get(str(given.same_site).lower())
-    if same_site is None:
-        raise Wrong(f"has same_site={given.same_site!r}; allowed are 'Strict', 'Lax' and 'None'")
     cookie = Cookie(
         name=_matching(given.name if given.name is not None else name, _NAME, "name"),
         http_only=http_only if given.http_only is None else given.http_only,
         secure=given.secure is not False,
-        same_site=same_site,
+        same_site=_same_site(given.same_site),
         path=_matching(given.path, _PATH, "path"),
         domain=None if given.domain is None else _matching(given.domain, _DOMAIN, "domain"),
     )
@@ -99,8 +100,15 @@ def _checked(given: CookieConfig, *, name: str, http_only: bool) -> Cookie:
     return cookie
 
 
+def _same_site(value: object) -> SameSite:
+    known = _SAME_SITE.get(value.lower()) if isinstance(value, str) else None
+    if known is None:
+        raise Wrong(f"has same_site={value!r}; allowed are 'Strict', 'Lax' and 'None'")
+    return known
+
+
 def _matching(value: object, form: re.Pattern[str], part: str) -> str:
-    if not isinstance(value, str) or not form.fullmatch(value):
+    if not isinstance(value, str) or not form.fullmatch(value) or value.lower() in _ATTRIBUTES:
         raise Wrong(f"has {part}={value!r}, which is no cookie {part}")
     return value
 

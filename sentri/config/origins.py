@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from sentri.config.reading import Wrong
 
@@ -14,30 +14,33 @@ __all__ = ["Network", "origin_of", "read_origins", "read_proxies"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PORTS: Final = {"http": 80, "https": 443}
+_ORIGIN: Final = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
+_HIGHEST_PORT: Final = 65535
 
 
-def origin_of(url: str) -> str | None:
-    """The origin of a URL as browsers write it (RFC 6454, section 6.2): scheme and host in lower case, no default
-    port; None for what has no origin of http or https.
+def origin_of(text: str) -> str | None:
+    """An origin as browsers write it (RFC 6454, section 6.2): scheme and host in lower case, no default port.
+
+    None for anything else: another scheme, user information, a path, a query, a character that no host has.
     """
-    try:
-        split = urlsplit(url)
-        port = split.port
-    except ValueError:
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
         return None
-    if split.scheme not in _PORTS or not split.hostname:
+    scheme, host = found[1].lower(), found[2].lower()
+    if host.startswith("[") and not _is_address(host[1:-1]):
         return None
-    host = f"[{split.hostname}]" if ":" in split.hostname else split.hostname
-    return f"{split.scheme}://{host}" if port in (None, _PORTS[split.scheme]) else f"{split.scheme}://{host}:{port}"
+    port = _PORTS[scheme] if found[3] is None else int(found[3])
+    if port > _HIGHEST_PORT:
+        return None
+    return f"{scheme}://{host}" if port == _PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
 def read_origins(value: object) -> frozenset[str]:
     """`https://app.example.com` and the like: scheme, host, port, and nothing behind them."""
     origins = set()
-    for entry in _texts(value, "origins"):
-        split_at_path = entry.removesuffix("/")
-        origin = origin_of(entry)
-        if origin is None or "/" in split_at_path.partition("://")[2] or set(entry) & set("?#@*"):
+    for entry in _texts(value, "origins, such as ['https://app.example.com']"):
+        origin = origin_of(entry.removesuffix("/"))
+        if origin is None:
             raise Wrong(f"has {entry!r}, which is no origin; give them like 'https://app.example.com'")
         origins.add(origin)
     return frozenset(origins)
@@ -45,14 +48,25 @@ def read_origins(value: object) -> frozenset[str]:
 
 def read_proxies(value: object) -> tuple[Network, ...]:
     """Addresses and networks: `"10.0.0.0/8"`, `"::1"`."""
+    networks = []
+    for entry in _texts(value, "addresses and networks, such as ['10.0.0.0/8', '::1']"):
+        try:
+            networks.append(ipaddress.ip_network(entry))
+        except ValueError:
+            raise Wrong(f"has {entry!r}, which is no address and no network (whose host bits are zero)") from None
+    return tuple(networks)
+
+
+def _is_address(text: str) -> bool:
     try:
-        return tuple(ipaddress.ip_network(entry) for entry in _texts(value, "addresses"))
-    except ValueError as error:
-        raise Wrong(f"has an entry that is no address or network: {error}") from None
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _texts(value: object, what: str) -> Sequence[str]:
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, list | tuple | set | frozenset) or not all(isinstance(entry, str) for entry in entries):
-        raise Wrong(f"must be a sequence of {what}")
+        raise Wrong(f"is {value!r}; it must be a sequence of {what}")
     return sorted(entries)

@@ -78,6 +78,8 @@ class CrossSite:
             peer = ipaddress.ip_address(address or "")
         except ValueError:
             return False
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+            peer = peer.ipv4_mapped  # a socket for both families
         return any(peer in network for network in self._proxies)
 
 

@@ -143,6 +143,10 @@ BAD = {
     "password_validator": ["strong", lambda a, b: True],
     "reauth_within": [0, -1, "soon", True],
     "rate_limit": [True, None, {}],
+    "cookie": [1, "refresh_token", {"http_only": False}, {"nam": "x"}],
+    "access_cookie": [1, "access_token", {"same_site": "None", "secure": False}],
+    "trusted_origins": [1, ["app.example.com"], [1]],
+    "trusted_proxies": [1, ["proxy"], [1]],
     "migrate_on_startup": [None, 1, "yes"],
     "logger": [None, "sentri", print],
 }  # fmt: skip
