@@ -176,6 +176,11 @@ class AuthServer(Auth):
         await self._context.hooks.close()
 
     def _warn(self) -> None:
+        if self._options.cookie and self._options.access_cookie and self._options.refresh_leeway == 0:
+            self._logger.warning(
+                "refresh_leeway is 0: of the parallel requests of a page that are refreshed silently the second counts "
+                "as theft and ends the session. Give it some seconds."
+            )
         if isinstance(self._keys, GeneratedKeys):
             self._logger.warning(
                 "The signing keys live in this process's memory: after a restart, and in a second process, every "

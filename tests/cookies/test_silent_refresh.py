@@ -566,3 +566,12 @@ async def test_the_endpoints_refresh_too(site, method, path, body, status):
     assert response.status == status
     assert is_refreshed(response)
     assert b"refreshToken" not in await response.read()
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"), [({}, False), ({"refresh_leeway": 0}, True), ({"refresh_leeway": 0, "cookie": None}, False)]
+)
+async def test_warns_of_silent_refresh_without_a_leeway(start, caplog, options, warned):
+    """The second of two parallel requests of one page would count as theft, and end the session."""
+    await start(**options)
+    assert ("refresh_leeway is 0" in caplog.text) is warned
