@@ -59,6 +59,7 @@ class TokenCookies:
                     httponly=cookie.http_only,
                     samesite=cookie.same_site,
                 )
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"
 
     def set_headers(self, pair: TokenPair) -> Sequence[tuple[str, str]]:
         """What `set` does, as headers for a response that somebody else makes."""
@@ -97,7 +98,11 @@ def _values(request: web.Request, name: str) -> Sequence[str]:
     found: list[str] = []
     for header in request.headers.getall(hdrs.COOKIE, ()):
         for pair in header.split(";"):
-            key, _, value = pair.strip().partition("=")
-            if key == name and value not in found:
-                found.append(value.strip('"'))
-    return [value for value in found if value][:_MOST_OF_ONE_NAME]
+            # Only what browsers take for space: a name that begins with another one has no `__Host-` prefix to them.
+            key, _, value = pair.strip(" \t").partition("=")
+            token = value.strip('"')
+            if key == name and token and token not in found:
+                found.append(token)
+                if len(found) == _MOST_OF_ONE_NAME:  # here: a request may hold tens of thousands
+                    return found
+    return found

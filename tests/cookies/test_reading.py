@@ -210,3 +210,12 @@ async def test_a_bearer_client_beside_cookies_is_not_checked(site):
     assert (await site.send("POST", "/profile", shown(pair), headers=headers)).status == 200
     headers["Authorization"] = "Bearer junk"
     await assert_error(await site.send("POST", "/profile", shown(pair), headers=headers), 401, "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("space", ["\u2000", "\u3000", "\xa0", "\x85"])
+async def test_a_name_behind_an_unusual_space_is_another_name(start, space):
+    """Browsers let a subdomain set it: to them it has no `__Host-` prefix."""
+    site = await start(cookie={"name": "__Host-r"}, access_cookie={"name": "__Host-a"})
+    planted = await site.log_in()
+    cookies = f"{space}__Host-r={planted.refresh_token}; {space}__Host-a={planted.access_token}"
+    assert await status(site, cookies) == 401
