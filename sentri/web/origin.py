@@ -85,8 +85,7 @@ class CrossSite:
 
 def may_refresh(request: web.Request) -> bool:
     """Whether a request may be refreshed silently: not from another site, unless somebody followed a link."""
-    sites = ",".join(request.headers.getall(SEC_FETCH_SITE, ())).split(",")
-    if all(site.strip().lower() != "cross-site" for site in sites):
+    if request.headers.get(SEC_FETCH_SITE, "").strip().lower() != "cross-site":
         return True
     mode, target = request.headers.get("Sec-Fetch-Mode", ""), request.headers.get("Sec-Fetch-Dest", "")
     return (mode.strip().lower(), target.strip().lower()) == ("navigate", "document")
