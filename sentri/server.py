@@ -229,7 +229,7 @@ class AuthServer(Auth):
             verify=self._verify_expired_or_not,
             verify_refresh=self._verify_refresh_expired_or_not,
             check=self._recheck,
-            silent=SilentRefresh(refresh=self._refresh_silently, is_current=self._is_current) if silent else None,
+            silent=SilentRefresh(refresh=self._refresh_silently, settle=self._settle) if silent else None,
             clock=self._clock,
         )
 
@@ -241,11 +241,13 @@ class AuthServer(Auth):
 
     async def _refresh_silently(self, token: str, claims: RefreshClaims) -> TokenPair:
         await self._opening.use()
-        current = await refresh.spare_rotation(self._context, claims)
-        return current or await self._services.refresh(refresh_token=token)
+        pair = await refresh.renewed(self._context, claims, when_due=not self._services.replaces("refresh"))
+        return pair or await self._services.refresh(refresh_token=token)
 
-    async def _is_current(self, pair: TokenPair) -> bool:
-        return await refresh.is_current(self._context, pair)
+    async def _settle(self, claims: RefreshClaims, pair: TokenPair) -> TokenPair | None:
+        if self._services.replaces("refresh"):  # it has rotated as it likes
+            return pair if await refresh.is_current(self._context, pair) else None
+        return await refresh.settled(self._context, claims, pair)
 
     # --- accounts and tokens
 

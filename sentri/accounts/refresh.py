@@ -14,7 +14,7 @@ from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
 from sentri.tokens.compact import expired, refused
 
-__all__ = ["is_current", "refresh", "spare_rotation"]
+__all__ = ["is_current", "refresh", "renewed", "settled"]
 
 
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
@@ -27,7 +27,7 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     session, user = await _living(context, claims, now, otherwise=expired() if dead else session_ended())
     await check_revoked(context, session.id)
     current = claims.jti == session.jti
-    just_spent = claims.jti == session.previous_jti and now < session.rotated_at + context.rules.refresh_leeway
+    just_spent = _is_just_spent(context, session, claims, now)
     if not current and not just_spent:
         await _end_as_stolen(context, session, successor_used=claims.jti != session.previous_jti)
         raise expired() if dead else refused()
@@ -36,16 +36,44 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     return await _rotate(context, session, user, claims, now) if current else token_pair(context, session, user)
 
 
-async def spare_rotation(context: Context, claims: RefreshClaims) -> TokenPair | None:
-    """The current tokens of a session whose current refresh token was issued within the leeway; None where it is
-    time to rotate. A silent refresh asks this first: what many requests of one page do at once is one rotation.
+async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) -> TokenPair | None:
+    """A fresh access token for a refresh token that is good, with the refresh token that is current; nothing is
+    rotated. None for a token that is not good, which `refresh` has to judge.
+
+    The first half of a silent refresh: the successor is made by `settled`, when it can leave for the browser. Where a
+    service of the host's rotates, `when_due=False` gives None for a token whose rotation is due, too.
     """
     now = context.clock()
     session, user = await _living(context, claims, now, otherwise=session_ended())
-    if claims.jti != session.jti or now >= session.rotated_at + context.rules.refresh_leeway:
+    due = now >= session.rotated_at + context.rules.refresh_leeway
+    good = (claims.jti == session.jti and (when_due or not due)) or _is_just_spent(context, session, claims, now)
+    if not good:
         return None
     await check_revoked(context, session.id)
     return token_pair(context, session, user)
+
+
+async def settled(context: Context, claims: RefreshClaims, pair: TokenPair) -> TokenPair | None:
+    """What the browser gets of `renewed` tokens: a rotated refresh token, at most one rotation per leeway.
+
+    The second half, in the moment in which the response's headers leave: a successor that is made earlier would not be
+    with the browser while a slow response is under way, and its next request would count as theft. None where the
+    session has ended, or where the browser has outgrown the token meanwhile: it has newer ones.
+    """
+    try:
+        now = context.clock()
+        session, user = await _living(context, claims, now, otherwise=session_ended())
+        if claims.jti == session.jti:
+            if now < session.rotated_at + context.rules.refresh_leeway:
+                return pair
+            current = await _rotate(context, session, user, claims, now)
+        elif _is_just_spent(context, session, claims, now):
+            current = token_pair(context, session, user)
+        else:
+            return None
+    except SentriError as error:  # where the database does not say, what was issued stays good
+        return None if error.status_code == HTTPStatus.UNAUTHORIZED else pair
+    return replace(pair, refresh_token=current.refresh_token, refresh_expires_at=current.refresh_expires_at)
 
 
 async def is_current(context: Context, pair: TokenPair) -> bool:
@@ -58,6 +86,10 @@ async def is_current(context: Context, pair: TokenPair) -> bool:
     except SentriError as error:
         return error.status_code != HTTPStatus.UNAUTHORIZED
     return session.jti == claims.jti
+
+
+def _is_just_spent(context: Context, session: SessionRecord, claims: RefreshClaims, now: float) -> bool:
+    return claims.jti == session.previous_jti and now < session.rotated_at + context.rules.refresh_leeway
 
 
 async def _living(

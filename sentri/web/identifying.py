@@ -39,12 +39,12 @@ class SilentRefresh:
     """What a server does that renews a cookie client's tokens on the way.
 
     Attributes:
-        refresh: the session's next tokens for a refresh token that was verified; at most one rotation per leeway.
-        is_current: whether the session still stands, with this very refresh token.
+        refresh: fresh tokens for a refresh token that was verified.
+        settle: what of them the browser gets, asked when the response's headers leave; None for nothing.
     """
 
     refresh: Callable[[str, RefreshClaims], Awaitable[TokenPair]]
-    is_current: Callable[[TokenPair], Awaitable[bool]]
+    settle: Callable[[RefreshClaims, TokenPair], Awaitable[TokenPair | None]]
 
 
 class CookieAuthentication:
@@ -117,7 +117,7 @@ class CookieAuthentication:
             if error.status_code == web.HTTPUnauthorized.status_code:
                 carry(request, _always(self._cookies.clear_headers()))
             raise
-        carry(request, self._while_current(silent, pair))
+        carry(request, self._when_it_leaves(silent, found[1], pair))
         return Authentication(pair.user, pair.access_token, weakref.ref(request))
 
     def refresh_token(self, request: web.Request) -> tuple[str, RefreshClaims] | None:
@@ -134,15 +134,16 @@ class CookieAuthentication:
             return None
         return max(verified, key=lambda entry: entry[1].issued_at)
 
-    def _while_current(
-        self, silent: SilentRefresh, pair: TokenPair
+    def _when_it_leaves(
+        self, silent: SilentRefresh, claims: RefreshClaims, pair: TokenPair
     ) -> Callable[[], Awaitable[Sequence[tuple[str, str]]]]:
-        """The new cookies, unless this very request, or another one meanwhile, has ended the session or rotated its
-        token: a slow response would put back what the browser has outgrown, and what then counts as stolen.
+        """The new cookies, unless this very request, or another one meanwhile, has ended the session or brought the
+        browser newer ones.
         """
 
         async def headers() -> Sequence[tuple[str, str]]:
-            return self._cookies.set_headers(pair) if await silent.is_current(pair) else ()
+            settled = await silent.settle(claims, pair)
+            return () if settled is None else self._cookies.set_headers(settled)
 
         return headers
 

@@ -28,6 +28,10 @@ class Services:
         self._context = context
         self._replaced = replaced
 
+    def replaces(self, name: str) -> bool:
+        """Whether the host replaced this service."""
+        return name in self._replaced
+
     async def register(self, **given: Any) -> AuthUser:
         return await self._call("register", AuthUser, given)
 
@@ -46,7 +50,7 @@ class Services:
 
     async def assign_roles(self, **given: Any) -> tuple[AuthUser, tuple[str, ...]]:
         """The user, and the roles that they had before."""
-        if "assign_roles" not in self._replaced:
+        if not self.replaces("assign_roles"):
             return await roles.assign_roles(self._context, **await VALIDATIONS["assign_roles"](self._context, **given))
         before = await self._context.users.by_id(given["user_id"])
         user = await self._call("assign_roles", AuthUser, given)

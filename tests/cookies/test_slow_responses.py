@@ -47,3 +47,32 @@ async def test_a_slow_response_does_not_bring_a_spent_token_back(slow, clock):
     assert (await waiting).status == 200
     clock.advance(EXPIRED)
     assert (await slow.call("GET", "/profile")).status == 200
+
+
+@pytest.mark.parametrize("seconds", [30, 61, 10 * 60])
+async def test_a_response_slower_than_the_leeway_leaves_the_browser_logged_in(make_api, clock, seconds):
+    """Until it has the successor, its token is the current one: nothing is taken for theft."""
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    def application(auth) -> web.Application:
+        async def wait(_: web.Request) -> web.Response:
+            begun.set()
+            await release.wait()
+            return web.json_response({})
+
+        app = host_application(auth)
+        app.router.add_get("/wait", auth.protect(wait))
+        return app
+
+    api = await make_api(app=application, **COOKIES)
+    await api.user("ann")
+    assert (await api.login("ann")).status == 200
+    clock.advance(EXPIRED)
+    waiting = asyncio.ensure_future(api.call("GET", "/wait"))
+    await begun.wait()
+    clock.advance(seconds)
+    assert (await api.call("GET", "/profile")).status == 200
+    release.set()
+    assert (await waiting).status == 200
+    clock.advance(EXPIRED)
+    assert (await api.call("GET", "/profile")).status == 200
