@@ -24,9 +24,13 @@ async function call(method, path, body) {
 function accessToken() {
   const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("access_token="));
   if (!cookie) return null;
-  const payload = cookie.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-  const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
-  return JSON.parse(new TextDecoder().decode(bytes));
+  try {
+    const payload = cookie.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null; // a cookie of this name that is no token
+  }
 }
 
 // --- what the page knows
