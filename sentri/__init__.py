@@ -47,11 +47,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """The names that need a database load with their first use: client mode does without."""
     if name == "AuthServer":
-        from sentri.server import AuthServer  # noqa: PLC0415
+        from sentri.server import AuthServer  # noqa: PLC0415 - here, so that guards alone load no database
 
         return AuthServer
     if name == "Accounts":
-        from sentri.accounts.facade import Accounts  # noqa: PLC0415
+        from sentri.accounts.facade import Accounts  # noqa: PLC0415 - as above
 
         return Accounts
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

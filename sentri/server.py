@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from sentri.accounts import authenticating, refresh
+from sentri.accounts import authenticating
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock, system_clock
@@ -34,9 +34,10 @@ from sentri.web.carriage import Carriage
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.handlers import Endpoints
-from sentri.web.identifying import CookieAuthentication, SilentRefresh
+from sentri.web.identifying import CookieAuthentication
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
+from sentri.web.silent_refresh import silent_refresh
 from sentri.wiring import context_of, gatekeeping_of
 
 __all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
@@ -222,14 +223,14 @@ class AuthServer(Auth):
             raise ConfigurationError("no cookie is configured: give the option cookie or access_cookie")
 
     def _cookie_authentication(self) -> CookieAuthentication:
-        silent = self._options.cookie is not None and self._options.access_cookie is not None
+        both = self._options.cookie is not None and self._options.access_cookie is not None
         return CookieAuthentication(
             cookies=self._cookies,
             cross_site=self._cross_site,
             verify=self._verify_expired_or_not,
             verify_refresh=self._verify_refresh_expired_or_not,
             check=self._recheck,
-            silent=SilentRefresh(refresh=self._refresh_silently, settle=self._settle) if silent else None,
+            silent=silent_refresh(self._context, self._services, self._opening.use) if both else None,
             clock=self._clock,
         )
 
@@ -238,16 +239,6 @@ class AuthServer(Auth):
 
     def _verify_refresh_expired_or_not(self, token: str) -> RefreshClaims:
         return self._context.refresh.verify(token, expired_too=True)
-
-    async def _refresh_silently(self, token: str, claims: RefreshClaims) -> TokenPair:
-        await self._opening.use()
-        pair = await refresh.renewed(self._context, claims, when_due=not self._services.replaces("refresh"))
-        return pair or await self._services.refresh(refresh_token=token)
-
-    async def _settle(self, claims: RefreshClaims, pair: TokenPair) -> TokenPair | None:
-        if self._services.replaces("refresh"):  # it has rotated as it likes
-            return pair if await refresh.is_current(self._context, pair) else None
-        return await refresh.settled(self._context, claims, pair)
 
     # --- accounts and tokens
 

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sentri.finishing import finish
+
 __all__ = ["HookRunner"]
 
 
@@ -54,10 +56,4 @@ class HookRunner:
 
     async def close(self) -> None:
         """Give the hooks that still run one more `timeout` to finish, then cancel them."""
-        loop = asyncio.get_running_loop()
-        self._running = {task for task in self._running if task.get_loop() is loop}  # others will never end
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=self._timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await finish(self._running, within=self._timeout)

@@ -19,6 +19,7 @@ from tortoise.exceptions import DBConnectionError
 from sentri.config.database import Database as DatabaseOptions
 from sentri.config.database import Dialect
 from sentri.errors import ConfigurationError
+from sentri.finishing import finish
 from sentri.storage.drivers import Driver, Session, driver_for
 from sentri.storage.failures import Fault, Nature, StorageError, UniqueViolation, unavailable
 
@@ -105,13 +106,7 @@ class Database:
         client, self._client = self._client, None
         if client is None:
             return
-        loop = asyncio.get_running_loop()
-        self._running = {task for task in self._running if task.get_loop() is loop}  # others will never end
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=self._timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await finish(self._running, within=self._timeout)
         await _parted(client.close())
 
     async def unit(self, work: Work[T]) -> T:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import weakref
 from abc import ABC, abstractmethod
@@ -13,6 +11,7 @@ from typing import Any, Final, TypeVar, overload
 
 from aiohttp import web
 
+from sentri.asking import ask
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.web.bearer import bearer_token, no_token
@@ -196,16 +195,10 @@ class Auth(ABC):
     async def decide(self, check: Check, request: web.Request, user: AuthUser) -> bool:
         """Run a permission check. Raises `INTERNAL_ERROR` unless it answers with a bool in time."""
         try:
-            async with asyncio.timeout(self._callback_timeout):
-                answer: object = check(request, user)
-                if inspect.isawaitable(answer):
-                    answer = await answer
-            if not isinstance(answer, bool):
-                raise TypeError(f"the check returned a {type(answer).__name__}, not a bool")  # noqa: TRY301
+            return await ask(check, request, user, within=self._callback_timeout)
         except Exception as error:
             self._logger.exception("The permission check %r gave no answer; the request was refused.", check)
             raise SentriError("INTERNAL_ERROR", "The permission could not be checked.") from error
-        return answer
 
     def _check_middlewares(self) -> None:
         for middleware in self._protecting:

@@ -50,29 +50,14 @@ async def test_a_slow_response_does_not_bring_a_spent_token_back(slow, clock):
 
 
 @pytest.mark.parametrize("seconds", [30, 61, 10 * 60])
-async def test_a_response_slower_than_the_leeway_leaves_the_browser_logged_in(make_api, clock, seconds):
+async def test_a_response_slower_than_the_leeway_leaves_the_browser_logged_in(slow, clock, seconds):
     """Until it has the successor, its token is the current one: nothing is taken for theft."""
-    begun, release = asyncio.Event(), asyncio.Event()
-
-    def application(auth) -> web.Application:
-        async def wait(_: web.Request) -> web.Response:
-            begun.set()
-            await release.wait()
-            return web.json_response({})
-
-        app = host_application(auth)
-        app.router.add_get("/wait", auth.protect(wait))
-        return app
-
-    api = await make_api(app=application, **COOKIES)
-    await api.user("ann")
-    assert (await api.login("ann")).status == 200
     clock.advance(EXPIRED)
-    waiting = asyncio.ensure_future(api.call("GET", "/wait"))
-    await begun.wait()
+    waiting = asyncio.ensure_future(slow.call("GET", "/wait"))
+    await slow.begun.wait()
     clock.advance(seconds)
-    assert (await api.call("GET", "/profile")).status == 200
-    release.set()
+    assert (await slow.call("GET", "/profile")).status == 200
+    slow.release.set()
     assert (await waiting).status == 200
     clock.advance(EXPIRED)
-    assert (await api.call("GET", "/profile")).status == 200
+    assert (await slow.call("GET", "/profile")).status == 200

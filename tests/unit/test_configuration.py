@@ -11,26 +11,12 @@ import pytest
 from sentri import Database, SentriError, create_auth, create_auth_server
 from sentri.config.options import ServerOptions
 from tests.support import SECRET
-
-GOOD = {"db": "sqlite://:memory:", "secret": SECRET, "valid_roles": ("user", "admin")}
+from tests.unit.given import GOOD, read, refusal
 
 
 class Role(StrEnum):
     USER = "user"
     ADMIN = "admin"
-
-
-def read(**options):
-    return ServerOptions.read(GOOD | options)
-
-
-def refusal(**options):
-    """The message of the one error that these options raise."""
-    with pytest.raises(SentriError) as refused:
-        create_auth(**(GOOD | options))
-    assert refused.value.code == "CONFIGURATION_ERROR"
-    assert refused.value.__suppress_context__ or refused.value.__context__ is None
-    return refused.value.message
 
 
 def test_the_defaults_are_those_of_the_contract():

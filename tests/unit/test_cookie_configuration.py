@@ -6,25 +6,11 @@ from dataclasses import fields
 
 import pytest
 
-from sentri import CookieConfig, SentriError, create_auth, create_auth_server
+from sentri import CookieConfig, SentriError, create_auth_server
 from sentri.config.cookies import Cookie
-from sentri.config.options import ServerOptions
-from tests.support import SECRET
+from tests.unit.given import read, refusal
 
-GOOD = {"db": "sqlite://:memory:", "secret": SECRET, "valid_roles": ("user",)}
 EITHER = pytest.mark.parametrize("option", ["cookie", "access_cookie"])
-
-
-def read(**options) -> ServerOptions:
-    return ServerOptions.read(GOOD | options)
-
-
-def refusal(**options) -> str:
-    """The message of the one error that these options raise."""
-    with pytest.raises(SentriError) as refused:
-        create_auth(**GOOD, **options)
-    assert refused.value.code == "CONFIGURATION_ERROR"
-    return refused.value.message
 
 
 def test_there_are_no_cookies_by_default():

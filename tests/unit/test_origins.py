@@ -6,23 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from sentri import SentriError, create_auth
-from sentri.config.options import ServerOptions
 from sentri.config.origins import origin_of
-from tests.support import SECRET
-
-GOOD = {"db": "sqlite://:memory:", "secret": SECRET, "valid_roles": ("user",)}
-
-
-def read(**options) -> ServerOptions:
-    return ServerOptions.read(GOOD | options)
-
-
-def refusal(**options) -> str:
-    with pytest.raises(SentriError) as refused:
-        create_auth(**GOOD, **options)
-    assert refused.value.code == "CONFIGURATION_ERROR"
-    return refused.value.message
+from tests.unit.given import read, refusal
 
 
 def test_nothing_is_trusted_by_default():
