@@ -8,8 +8,6 @@ from sentri.accounts.context import Context, Rules
 from sentri.accounts.hooks import HookRunner
 from sentri.clock import Clock
 from sentri.config.options import ServerOptions
-from sentri.errors import ConfigurationError
-from sentri.keys.algorithms import algorithm_named
 from sentri.keys.keyring import Keys
 from sentri.passwords.hashing import PasswordHasher
 from sentri.storage.database import Database
@@ -34,16 +32,12 @@ def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
 
 def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Database) -> Context:
     """What the flows work with."""
-    algorithm = algorithm_named(options.algorithm)
-    if algorithm is None:
-        raise ConfigurationError("algorithm is unknown")
     return Context(
         users=Users(database),
         sessions=Sessions(database, clock),
         hasher=PasswordHasher(options.salt_rounds),
         access=AccessTokens(
             keys,
-            algorithm=algorithm.name,
             lifetime=options.access_expires_in,
             issuer=options.issuer,
             audience=options.audience or (),

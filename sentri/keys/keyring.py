@@ -6,39 +6,37 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from joserfc.jwk import Key
-
 from sentri.keys.algorithms import Algorithm
 from sentri.keys.signing import SigningKey
+from sentri.keys.verifying import VerifyingKey
 
 __all__ = ["FixedKeys", "GeneratedKeys", "KeyRing", "Keys"]
 
 
 class KeyRing:
-    """An unchangeable set of keys of one algorithm. The first one signs, all of them verify."""
+    """An unchangeable set of keys. The first one signs, all of them verify, each with its own algorithm."""
 
-    __slots__ = ("_by_kid", "_keys", "algorithm", "refresh_keys", "signing")
+    __slots__ = ("_by_kid", "_keys", "refresh_keys", "signing")
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         self._keys = tuple(keys)
         self.signing = self._keys[0]
-        self.algorithm: Algorithm = self.signing.algorithm
-        self.refresh_keys: tuple[Key, ...] = tuple(key.refresh_key() for key in self._keys)
-        self._by_kid: dict[str | None, tuple[Key, ...]] = {}
+        self.refresh_keys: tuple[SigningKey, ...] = tuple(key.refresh_key() for key in self._keys)
+        self._by_kid: dict[str | None, tuple[VerifyingKey, ...]] = {}
         for key in self._keys:
-            self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key.jwk)
+            self._by_kid[key.kid] = (*self._by_kid.get(key.kid, ()), key.verifying)
 
-    def candidates(self, kid: object) -> tuple[Key, ...]:
-        """The keys that may have signed a token with this `kid`: one for an asymmetric algorithm, else none;
-        with HMAC, whose tokens carry no `kid`, all of them.
+    def candidates(self, kid: object) -> tuple[VerifyingKey, ...]:
+        """The keys that may have signed a token with this `kid`: of key pairs the one that has it; HMAC secrets, whose
+        tokens carry no `kid`, all of them.
         """
-        if not self.algorithm.asymmetric:
+        if None in self._by_kid:
             return self._by_kid[None]
         return self._by_kid.get(kid, ()) if isinstance(kid, str) else ()
 
     def published(self) -> dict[str, Any] | None:
         """The JWK set `{"keys": […]}` (RFC 7517 section 5) of the public halves; None with HMAC."""
-        return {"keys": [key.published() for key in self._keys]} if self.algorithm.asymmetric else None
+        return {"keys": [key.published() for key in self._keys]} if self.signing.algorithm.asymmetric else None
 
 
 class Keys(Protocol):

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from joserfc.jwk import JWKRegistry, Key, OctKey
 
-from sentri.keys.algorithms import Algorithm
+from sentri.keys.algorithms import ALGORITHMS, Algorithm
+from sentri.keys.verifying import VerifyingKey
 
 __all__ = ["KeyRefused", "SigningKey", "findings"]
 
@@ -38,14 +39,16 @@ class SigningKey:
         algorithm: the only one that it signs and verifies with.
         jwk: the key as joserfc takes it.
         kid: RFC 7638 thumbprint of the public key; None for an HMAC secret, whose hash is nobody's business.
+        verifying: the same key as what verifies its signatures.
     """
 
-    __slots__ = ("_material", "algorithm", "jwk", "kid")
+    __slots__ = ("_material", "algorithm", "jwk", "kid", "verifying")
 
     def __init__(self, algorithm: Algorithm, jwk: Key, material: bytes) -> None:
         self.algorithm = algorithm
         self.jwk = jwk
         self.kid: str | None = jwk.thumbprint() if algorithm.asymmetric else None
+        self.verifying = VerifyingKey(self.kid, algorithm, jwk)
         self._material = material
 
     def __repr__(self) -> str:
@@ -89,10 +92,10 @@ class SigningKey:
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return cls(algorithm, JWKRegistry.import_key(pem, algorithm.key_type), der)
 
-    def refresh_key(self) -> OctKey:
+    def refresh_key(self) -> SigningKey:
         """The MAC key of refresh tokens that follows from this key (HKDF, RFC 5869): one never passes as the other."""
         derived = HKDF(SHA256(), length=32, salt=None, info=_REFRESH_INFO).derive(self._material)
-        return OctKey.import_key(derived)
+        return SigningKey(ALGORITHMS["HS256"], OctKey.import_key(derived), derived)
 
     def published(self) -> dict[str, Any]:
         """The public half as a member of a JWK set (RFC 7517). Only for asymmetric keys."""

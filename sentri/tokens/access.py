@@ -30,7 +30,6 @@ class AccessTokens:
 
     Args:
         keys: where the key ring comes from.
-        algorithm: the one algorithm of those keys.
         lifetime: seconds from signing to `exp`.
         issuer: written as `iss` and required when verifying; None for neither.
         audience: written as `aud`, one of them required when verifying; empty for neither.
@@ -40,14 +39,13 @@ class AccessTokens:
         self,
         keys: Keys,
         *,
-        algorithm: str,
         lifetime: float,
         issuer: str | None,
         audience: tuple[str, ...],
         clock: Clock,
     ) -> None:
         self._keys = keys
-        self._format = TokenFormat("at+jwt", algorithm)
+        self._format = TokenFormat("at+jwt")
         self._lifetime = lifetime
         self._issuer = issuer
         self._audience = audience
@@ -74,8 +72,7 @@ class AccessTokens:
             said["iss"] = self._issuer
         if self._audience:
             said["aud"] = self._audience[0] if len(self._audience) == 1 else self._audience
-        key = self._keys.ring().signing
-        return self._format.sign(said, key.jwk, key.kid), exp
+        return self._format.sign(said, self._keys.ring().signing), exp
 
     def verify(self, token: object, *, expired_too: bool = False) -> AccessClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right.

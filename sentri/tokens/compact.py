@@ -8,16 +8,28 @@ from typing import Any, Final
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import Key
 
 from sentri.errors import SentriError
+from sentri.keys.algorithms import ALGORITHMS, algorithm_named
+from sentri.keys.signing import SigningKey
+from sentri.keys.verifying import VerifyingKey
 
-__all__ = ["LONGEST_TOKEN", "TokenFormat", "expired", "refused"]
+__all__ = ["LONGEST_TOKEN", "TokenFormat", "UnverifiedToken", "expired", "refused"]
 
 LONGEST_TOKEN: Final = 8192
 """Bytes. A token travels in a header or a cookie, and servers take no longer ones there."""
 
 _BROKEN: Final = (JoseError, ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError)
+
+
+class _Registry(jws.JWSRegistry):
+    """joserfc's checks, with room for what a header of another server's may hold and for the signature of RSA-8192."""
+
+    max_header_length = 4096
+    max_signature_length = 1366
+
+
+_REGISTRY: Final = _Registry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
 def refused() -> SentriError:
@@ -30,43 +42,65 @@ def expired() -> SentriError:
     return SentriError("TOKEN_EXPIRED", "The token has expired.")
 
 
-class TokenFormat:
-    """Signs and opens compact tokens of one `typ` and one algorithm (RFC 7515; RFC 8725 sections 3.1 and 3.11).
+class UnverifiedToken:
+    """A compact token, taken apart (RFC 7515, section 3.1). What it says helps to find the key that has to verify it.
 
-    Args:
-        typ: the header's `typ`; required when opening, compared without case, `application/` may precede it.
-        algorithm: the only `alg` that is signed with and accepted, whatever a token's header says.
+    Attributes:
+        kid: the key id of its header, whatever that is.
+        algorithm: what its header names; None for what sentri does not know.
+        claims: what it claims, once `is_signed_by` has said so.
     """
 
-    def __init__(self, typ: str, algorithm: str) -> None:
-        self._typ = typ
-        self._algorithm = algorithm
-        self._registry = jws.JWSRegistry(algorithms=[algorithm])
+    __slots__ = ("_signed", "_typ", "algorithm", "claims", "kid")
 
-    def sign(self, claims: Mapping[str, Any], key: Key, kid: str | None) -> str:
-        header = {"alg": self._algorithm, "typ": self._typ} | ({} if kid is None else {"kid": kid})
-        return jws.serialize_compact(header, msgspec.json.encode(claims), key, registry=self._registry)
-
-    def open(self, token: object, candidates: Callable[[object], Sequence[Key]]) -> dict[str, Any]:
-        """The claims, once a candidate key for the header's `kid` verified them. Raises `TOKEN_INVALID`."""
+    def __init__(self, token: object) -> None:
+        """Raises `TOKEN_INVALID` for what is no token, and for extensions: `crit`, an unencoded payload."""
         if not isinstance(token, str) or len(token) > LONGEST_TOKEN:
             raise refused()
         try:
-            signed = jws.extract_compact(token.encode("ascii"))
-            header = self._expected(signed.protected)
-            if any(jws.validate_compact(signed, key, registry=self._registry) for key in candidates(header.get("kid"))):
-                return msgspec.json.decode(signed.payload or b"", type=dict[str, Any])
+            self._signed = jws.extract_compact(token.encode("ascii"), registry=_REGISTRY)
+            header: Mapping[str, Any] = self._signed.protected
+            if not isinstance(header, dict) or "crit" in header or "b64" in header:
+                raise refused()
+            self.claims = msgspec.json.decode(self._signed.payload or b"", type=dict[str, Any])
         except _BROKEN:
-            pass
-        raise refused()
-
-    def _expected(self, header: object) -> Mapping[str, Any]:
-        """The header, if it asks for nothing but what this format is: no `crit` extension, no unencoded payload."""
-        if not isinstance(header, dict) or header.get("alg") != self._algorithm:
-            raise ValueError("alg")
+            raise refused() from None
+        self.kid = header.get("kid")
+        self.algorithm = algorithm_named(header.get("alg"))
         typ = header.get("typ")
-        if not isinstance(typ, str) or typ.lower().removeprefix("application/") != self._typ:
-            raise ValueError("typ")
-        if "crit" in header or "b64" in header:
-            raise ValueError("crit")
-        return header
+        self._typ = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
+        if self.algorithm is not None:  # `EdDSA` is `Ed25519` by its older name, and joserfc warns of that
+            self._signed.protected = {**header, "alg": self.algorithm.name}
+
+    def has_typ(self, *allowed: str | None) -> bool:
+        """Whether its `typ` is one of these, compared without case, `application/` may precede it; None is none."""
+        return self._typ in allowed
+
+    def is_signed_by(self, key: VerifyingKey) -> bool:
+        """Whether the key, with its own algorithm and no other, verifies the signature."""
+        try:
+            return self.algorithm == key.algorithm and jws.validate_compact(self._signed, key.jwk, registry=_REGISTRY)
+        except _BROKEN:
+            return False
+
+
+class TokenFormat:
+    """Signs and opens compact tokens of one `typ` (RFC 7515; RFC 8725 sections 3.1 and 3.11).
+
+    Args:
+        typ: the header's `typ`; required when opening.
+    """
+
+    def __init__(self, typ: str) -> None:
+        self._typ = typ
+
+    def sign(self, claims: Mapping[str, Any], key: SigningKey) -> str:
+        header = {"alg": key.algorithm.name, "typ": self._typ} | ({} if key.kid is None else {"kid": key.kid})
+        return jws.serialize_compact(header, msgspec.json.encode(claims), key.jwk, registry=_REGISTRY)
+
+    def open(self, token: object, candidates: Callable[[object], Sequence[VerifyingKey]]) -> dict[str, Any]:
+        """The claims, once a candidate key for the header's `kid` verified them. Raises `TOKEN_INVALID`."""
+        shown = UnverifiedToken(token)
+        if not shown.has_typ(self._typ) or not any(map(shown.is_signed_by, candidates(shown.kid))):
+            raise refused()
+        return shown.claims

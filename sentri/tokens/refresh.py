@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 from sentri.clock import Clock
 from sentri.identity import RefreshClaims
@@ -13,15 +13,13 @@ from sentri.tokens.compact import TokenFormat, expired
 
 __all__ = ["RefreshTokens"]
 
-_ALGORITHM: Final = "HS256"
-
 
 class RefreshTokens:
     """Signs and verifies the refresh tokens of one auth server. The same arguments always give the same token."""
 
     def __init__(self, keys: Keys, clock: Clock) -> None:
         self._keys = keys
-        self._format = TokenFormat("rt+jwt", _ALGORITHM)
+        self._format = TokenFormat("rt+jwt")
         self._clock = clock
 
     def sign(
@@ -32,11 +30,11 @@ class RefreshTokens:
         said: dict[str, Any] = {"sid": session_id, "jti": jti, "iat": math.floor(issued_at), "exp": exp}
         if user_id is not None:
             said["sub"] = user_id
-        return self._format.sign(said, self._keys.ring().refresh_keys[0], None), exp
+        return self._format.sign(said, self._keys.ring().refresh_keys[0]), exp
 
     def verify(self, token: object, *, expired_too: bool = False) -> RefreshClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right."""
-        said = self._format.open(token, lambda _: self._keys.ring().refresh_keys)
+        said = self._format.open(token, lambda _: [key.verifying for key in self._keys.ring().refresh_keys])
         now = self._clock()
         found = RefreshClaims(
             session_id=reading.canonical_id(said, "sid"),
