@@ -11,7 +11,7 @@ DEMO_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa browser screenshot test check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso browser screenshot test check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: setup ## run an auth server on http://127.0.0.1:8080 with a SQLite file (D
 
 example-spa: setup ## run examples/spa, a single-page application (SPA_PORT=9000, SPA_ACCESS_EXPIRES_IN=2m)
 	$(BIN)/python examples/spa/app.py
+
+example-sso: setup ## run examples/sso, an auth server and two services that trust it (SSO_PORT=9000)
+	$(BIN)/python examples/sso/run.py
 
 browser: ## install Chromium for tests/browser where it is missing (needs Debian and root, or says what to do)
 	@tools/install-chromium

@@ -15,10 +15,12 @@ async def ask(question: Callable[..., Any], *about: object, within: float) -> bo
 
     Raises what the function raises, and `TimeoutError` after `within` seconds.
     """
-    async with asyncio.timeout(within):
+    async with asyncio.timeout(within) as limit:
         answer = question(*about)
         if inspect.isawaitable(answer):
             answer = await answer
+    if limit.expired():  # and the function went on as if nothing had been said
+        raise TimeoutError
     if not isinstance(answer, bool):
         raise TypeError(f"{question!r} returned a {type(answer).__name__}, not a bool")
     return answer

@@ -17,7 +17,7 @@ from tortoise import fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
-__all__ = ["Session", "User"]
+__all__ = ["Session", "SigningKey", "User"]
 
 
 class UtcDatetime(Field[datetime], datetime):
@@ -106,3 +106,22 @@ class Session(Model):
 
     class Meta:
         table = "sentri_sessions"
+
+
+class SigningKey(Model):
+    """A key that signs tokens. Its private part is encrypted (JWE), and gone once nobody needs it."""
+
+    kid = CaseSensitiveText(max_length=64, primary_key=True)
+    purpose = CaseSensitiveText(max_length=16)
+    generation = fields.IntField()
+    algorithm = CaseSensitiveText(max_length=16)
+    public_key: fields.Field[dict[str, Any]] = fields.JSONField(null=True)
+    private_key = CaseSensitiveText(max_length=8192, null=True)
+    created_at = UtcDatetime()
+    signs_at = UtcDatetime()
+    retired_at = UtcDatetime(null=True)
+    token_lifetime = fields.FloatField()
+
+    class Meta:
+        table = "sentri_keys"
+        unique_together = (("purpose", "generation"),)

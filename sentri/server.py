@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,30 +14,35 @@ from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock, system_clock
 from sentri.config.options import ServerOptions
-from sentri.config.readers import mount_prefix
+from sentri.config.readers import flag, mount_prefix
 from sentri.config.reading import Wrong
-from sentri.errors import ConfigurationError
+from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
 from sentri.keys.algorithms import ALGORITHMS, algorithm_named
-from sentri.keys.keyring import FixedKeys, GeneratedKeys, Keys
+from sentri.keys.facade import ServerKeys
+from sentri.keys.keyring import GeneratedKeys, Keys
 from sentri.keys.signing import findings
+from sentri.keys.timeline import KeyTimes
 from sentri.opening import Opening
 from sentri.passwords.policy import check_new_password, check_password
 from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
 from sentri.tokens.access import AccessClaims
+from sentri.tokens.compact import UnverifiedToken
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
+from sentri.web.gates import Gate
 from sentri.web.handlers import Endpoints
-from sentri.web.identifying import CookieAuthentication
+from sentri.web.idempotency import Treatment
+from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
-from sentri.wiring import context_of, gatekeeping_of
+from sentri.wiring import context_of, gatekeeping_of, keys_of
 
 __all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
 
@@ -51,23 +55,28 @@ class AuthServer(Auth):
 
     Args:
         options: what `ServerOptions.read` made of the configuration.
-        keys: where the signing keys come from.
         clock: the source of time for everything that expires.
+        key_times: how long keys are published, cached and waited for.
     """
 
-    def __init__(self, options: ServerOptions, keys: Keys, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, options: ServerOptions, *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+    ) -> None:
         super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
         self._options = options
-        self._keys = keys
         self._clock = clock
+        self._key_times = key_times or KeyTimes()
         self._database = Database(options.db, logger=options.logger)
-        self._context = context_of(options, keys, clock, self._database)
+        self._keys: Keys = keys_of(options, self._database, clock, self._key_times)
+        self._context = context_of(options, self._keys, clock, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
-        self._accounts = Accounts(self._context, self._opening.use)
+        self._accounts = Accounts(self._context, self._use)
+        self._server_keys = ServerKeys(self._keys, self._use)
         self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )
+        self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
         self._own_app: web.Application | None = None
@@ -95,14 +104,25 @@ class AuthServer(Auth):
         does not answer.
         """
         await self._opening.use()
-        return await migrate(self._database)
+        applied = await migrate(self._database)
+        await self._keys.ready()
+        return applied
 
     async def _open(self) -> None:
-        await asyncio.to_thread(self._keys.ring)  # making a key pair takes a while
         await self._database.open()
+        try:
+            await self._keys.open()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _use(self) -> None:
+        await self._opening.use()
+        await self._keys.ready()
 
     async def _close(self) -> None:
         self._context.hasher.close()
+        await self._keys.close()
         await self._database.close()
 
     # --- in an application
@@ -120,6 +140,7 @@ class AuthServer(Auth):
             gates=gatekeeping_of(self._options),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
+            keys_max_age=self._key_times.max_age,
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
         errors = SubApplicationErrors(self._logger, self._report)
@@ -134,20 +155,31 @@ class AuthServer(Auth):
         app.on_shutdown.append(self._flush)
         return app
 
-    def setup(self, app: web.Application, prefix: str = "/auth", *, on_unhandled: OnUnhandled | None = None) -> None:
-        """Wire everything into an application in one line: the error middleware (after the middlewares that are there
-        already), the sub-application under `prefix`, and `app[sentri.AUTH]` for guards that are imported.
+    def setup(
+        self,
+        app: web.Application,
+        prefix: str = "/auth",
+        *,
+        idempotency: bool = True,
+        on_unhandled: OnUnhandled | None = None,
+    ) -> None:
+        """Wire everything into an application in one line: the error middleware and, unless `idempotency` is False,
+        the idempotency middleware (after the middlewares that are there already), the sub-application under `prefix`,
+        and `app[sentri.AUTH]` for guards that are imported.
 
         Raises `CONFIGURATION_ERROR` for an application that has an auth object, or a prefix that cannot be one.
         """
-        try:
-            mount_prefix(prefix)
-        except Wrong as wrong:
-            raise ConfigurationError(f"prefix {wrong}") from None
+        for name, value, read in (("prefix", prefix, mount_prefix), ("idempotency", idempotency, flag)):
+            try:
+                read(value)
+            except Wrong as wrong:
+                raise ConfigurationError(f"{name} {wrong}") from None
         if AUTH in app:
             raise ConfigurationError("this application has an auth object already")
         app[AUTH] = self
         app.middlewares.append(self.error_middleware(on_unhandled))
+        if idempotency:
+            app.middlewares.append(self.idempotency_middleware())
         app.add_subapp(prefix, self.app())
 
     async def _serve(self, app: web.Application) -> AsyncIterator[None]:
@@ -160,9 +192,11 @@ class AuthServer(Auth):
             async with self:
                 if self._options.migrate_on_startup:
                     await self.migrate()
+                await self._keys.ready()
                 self._warn()
                 yield
         finally:
+            await self._close_idempotency()  # again: requests were answered since the shutdown began
             self._own_app = None
             self._serving = False
 
@@ -174,7 +208,11 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
+        await self._close_idempotency()
         await self._context.hooks.close()
+
+    async def _check_same_site(self, request: web.Request) -> None:
+        self._cross_site.check(request)
 
     def _warn(self) -> None:
         if self._options.cookie and self._options.access_cookie and self._options.refresh_leeway == 0:
@@ -185,8 +223,29 @@ class AuthServer(Auth):
         if isinstance(self._keys, GeneratedKeys):
             self._logger.warning(
                 "The signing keys live in this process's memory: after a restart, and in a second process, every "
-                "token is refused. A secret of your own keeps them: create_auth(secret=…), or SENTRI_SECRET."
+                "token is refused. key_encryption_secret, or SENTRI_KEY_ENCRYPTION_SECRET, keeps them in the database; "
+                "create_auth(secret=…), or SENTRI_SECRET, takes one of your own."
             )
+
+    def _idempotency_defaults(self) -> Mapping[str, Any]:
+        return {"redis_url": self._options.redis_url, "namespace": self._options.namespace}
+
+    def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:
+        endpoints = self._endpoints_of(match)
+        if endpoints is None:
+            return Treatment.HOST
+        return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+
+    def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
+        endpoints = self._endpoints_of(match)
+        if endpoints is None:
+            return ()
+        return (self._same_site, endpoints.gate) if self._has_cookies else (endpoints.gate,)
+
+    def _endpoints_of(self, match: web.UrlMappingMatchInfo) -> Endpoints | None:
+        """Whose endpoint the request was matched to, if it is one of ours."""
+        owner = getattr(match.handler, "__self__", None)
+        return owner if match.route in self._own_routes and isinstance(owner, Endpoints) else None
 
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool:
         """Whether it is one of our endpoints, or nothing at all below our mount point. What a host adds to our
@@ -229,12 +288,18 @@ class AuthServer(Auth):
             cross_site=self._cross_site,
             verify=self._verify_expired_or_not,
             verify_refresh=self._verify_refresh_expired_or_not,
-            check=self._recheck,
-            silent=silent_refresh(self._context, self._services, self._opening.use) if both else None,
+            check=self._check_session,
+            silent=silent_refresh(self._context, self._services, self._use) if both else None,
             clock=self._clock,
         )
 
     async def _verify_expired_or_not(self, token: str) -> AccessClaims:
+        await self._use()
+        try:
+            return self._context.access.verify(token, expired_too=True)
+        except SentriError as error:
+            if not await self._learned(error, token):
+                raise
         return self._context.access.verify(token, expired_too=True)
 
     def _verify_refresh_expired_or_not(self, token: str) -> RefreshClaims:
@@ -247,16 +312,39 @@ class AuthServer(Auth):
         """The built-in services as Python functions, for trusted callers."""
         return self._accounts
 
+    @property
+    def keys(self) -> ServerKeys:
+        """The life of the signing keys that are kept in the database (`key_encryption_secret`)."""
+        return self._server_keys
+
     async def authenticate(self, token: str) -> AuthUser:
         """The user of an access token as they are now, after everything that `protect` checks.
 
         Raises `TOKEN_INVALID`; `TOKEN_EXPIRED`; `UNAUTHORIZED` for a session that has ended; `SERVICE_UNAVAILABLE`.
         """
-        await self._opening.use()
+        await self._use()
+        try:
+            return await authenticating.authenticate(self._context, token)
+        except SentriError as error:
+            if not await self._learned(error, token):
+                raise
         return await authenticating.authenticate(self._context, token)
 
-    async def _recheck(self, user: AuthUser) -> AuthUser:
-        await self._opening.use()
+    async def _learned(self, error: SentriError, token: str) -> bool:
+        """Whether the token was refused for a key that another process has made just now."""
+        if error.code != "TOKEN_INVALID":
+            return False
+        try:
+            kid = UnverifiedToken(token).kid
+        except SentriError:
+            return False
+        return await self._keys.learn(kid)
+
+    async def _recheck(self, known: Authentication) -> AuthUser:
+        return await self._check_session(known.user)
+
+    async def _check_session(self, user: AuthUser) -> AuthUser:
+        await self._use()
         return await authenticating.check_session(self._context, user)
 
     def sign_access_token(self, user: AuthUser) -> str:
@@ -311,19 +399,20 @@ class AuthServer(Auth):
         return await self._context.hasher.verify(check_password(password), hashed)
 
 
-def server_of_options(given: Mapping[str, Any], *, clock: Clock = system_clock) -> AuthServer:
-    """The server with the keys of its `secret`. Raises `CONFIGURATION_ERROR` with every finding."""
+def server_of_options(
+    given: Mapping[str, Any], *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+) -> AuthServer:
+    """The server with the keys of its `secret`, or with kept ones. Raises `CONFIGURATION_ERROR` with every finding."""
     options = ServerOptions.read(given, _required_secret, _key_findings)
-    algorithm = algorithm_named(options.algorithm)
-    if algorithm is None or options.secret is None:
-        raise ConfigurationError("secret is required")
-    return AuthServer(options, FixedKeys(options.secret, algorithm), clock=clock)
+    return AuthServer(options, clock=clock, key_times=key_times)
 
 
-def server_with_generated_keys(given: Mapping[str, Any], *, clock: Clock = system_clock) -> AuthServer:
-    """The server with an RSA-2048 key pair of its own. Raises `CONFIGURATION_ERROR` with every finding."""
+def server_with_generated_keys(
+    given: Mapping[str, Any], *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+) -> AuthServer:
+    """The server with RSA-2048 keys of its own. Raises `CONFIGURATION_ERROR` with every finding."""
     options = ServerOptions.read({"algorithm": "RS256", **given}, lambda _: _not_for_generated(given))
-    return AuthServer(options, GeneratedKeys(ALGORITHMS["RS256"]), clock=clock)
+    return AuthServer(options, clock=clock, key_times=key_times)
 
 
 def _not_for_generated(given: Mapping[str, Any]) -> list[str]:
@@ -335,7 +424,11 @@ def _not_for_generated(given: Mapping[str, Any]) -> list[str]:
 
 
 def _required_secret(values: Mapping[str, Any]) -> list[str]:
-    return ["secret is required"] if values.get("secret", ()) is None else []
+    if values.get("secret", ()) is not None or values.get("key_encryption_secret", ()) is not None:
+        return []
+    algorithm = algorithm_named(values.get("algorithm"))
+    asymmetric = algorithm is not None and algorithm.asymmetric
+    return ["secret is required" + (", or key_encryption_secret, which keeps generated keys" if asymmetric else "")]
 
 
 def _key_findings(values: Mapping[str, Any]) -> list[str]:
@@ -343,4 +436,10 @@ def _key_findings(values: Mapping[str, Any]) -> list[str]:
     if algorithm is None:
         known = ", ".join(sorted({*ALGORITHMS, "EdDSA"}))
         return [f"algorithm is {values['algorithm']!r}; allowed are {known}"] if "algorithm" in values else []
-    return findings(algorithm, values.get("secret") or ())
+    found = findings(algorithm, values.get("secret") or ())
+    if values.get("key_encryption_secret") and not algorithm.asymmetric:
+        found.append(
+            f"key_encryption_secret keeps key pairs, and {algorithm.name} has none; give an asymmetric algorithm, "
+            "such as 'RS256'"
+        )
+    return found

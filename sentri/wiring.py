@@ -5,19 +5,28 @@ from __future__ import annotations
 import hashlib
 
 from sentri.accounts.context import Context, Rules
-from sentri.accounts.hooks import HookRunner
 from sentri.clock import Clock
 from sentri.config.options import ServerOptions
-from sentri.keys.keyring import Keys
+from sentri.errors import ConfigurationError
+from sentri.hooks import HookRunner
+from sentri.keys.algorithms import algorithm_named
+from sentri.keys.encrypting import KeyEncryption
+from sentri.keys.keyring import FixedKeys, GeneratedKeys, Keys
+from sentri.keys.making import KeyMaker
+from sentri.keys.persisted import PersistedKeys
+from sentri.keys.signing import SigningKey
+from sentri.keys.timeline import KeyTimes
 from sentri.passwords.hashing import PasswordHasher
+from sentri.revocation import Revocation
 from sentri.storage.database import Database
 from sentri.storage.sessions import Sessions
+from sentri.storage.signing_keys import SigningKeys
 from sentri.storage.users import Users
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
 from sentri.web.handlers import Gatekeeping
 
-__all__ = ["context_of", "gatekeeping_of"]
+__all__ = ["context_of", "gatekeeping_of", "keys_of"]
 
 
 def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
@@ -44,6 +53,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
             clock=clock,
         ),
         refresh=RefreshTokens(keys, clock),
+        revocation=Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger),
         hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
         clock=clock,
         rules=Rules(
@@ -51,11 +61,29 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
             refresh_expires_in=options.refresh_expires_in,
             session_expires_in=options.session_expires_in,
             refresh_leeway=options.refresh_leeway,
-            callback_timeout=options.hook_timeout,
             issuer=options.issuer,
             identifier_validator=options.identifier_validator,
             password_validator=options.password_validator,
-            is_token_revoked=options.is_token_revoked,
         ),
+        logger=options.logger,
+    )
+
+
+def keys_of(options: ServerOptions, database: Database, clock: Clock, times: KeyTimes) -> Keys:
+    """Where the signing keys come from: the database, the configuration, or this process's memory."""
+    algorithm = algorithm_named(options.algorithm)
+    if algorithm is None:
+        raise ConfigurationError(f"algorithm is {options.algorithm!r}")
+    secrets = options.secret or ()
+    if options.key_encryption_secret is None:
+        return FixedKeys(secrets, algorithm) if secrets else GeneratedKeys(algorithm)
+    encryption = KeyEncryption(options.key_encryption_secret)
+    return PersistedKeys(
+        SigningKeys(database),
+        encryption,
+        KeyMaker(algorithm, encryption, clock, token_lifetime=options.access_expires_in),
+        configured=[SigningKey.of_secret(secret, algorithm) for secret in secrets],
+        clock=clock,
+        times=times,
         logger=options.logger,
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sentri.accounts.context import Context
-from sentri.accounts.revocation import check_revoked
-from sentri.accounts.sessions import session_ended
 from sentri.identity import AuthUser
+from sentri.revocation import session_ended
 
 __all__ = ["authenticate", "check_session"]
 
@@ -26,5 +25,5 @@ async def check_session(context: Context, user: AuthUser) -> AuthUser:
     active = await context.sessions.find_active(user.session_id)
     if active is None or active.user_id != user.id:
         raise session_ended()
-    await check_revoked(context, user.session_id)
+    await context.revocation.check(user.session_id)
     return AuthUser(user.id, active.identifier, active.roles, user.session_id, user.issuer)

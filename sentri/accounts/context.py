@@ -6,13 +6,13 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sentri.accounts.hooks import HookRunner
 from sentri.accounts.stores import SessionStore, UserStore
 from sentri.clock import Clock
 from sentri.errors import ConfigurationError, SentriError
+from sentri.hooks import HookRunner
 from sentri.passwords.hashing import PasswordHasher
+from sentri.revocation import Revocation
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
 
@@ -29,11 +29,9 @@ class Rules:
     refresh_expires_in: float
     session_expires_in: float
     refresh_leeway: float
-    callback_timeout: float
     issuer: str | None = None
     identifier_validator: Validator | None = None
     password_validator: Validator | None = None
-    is_token_revoked: Callable[[str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +43,7 @@ class Context:
     hasher: PasswordHasher
     access: AccessTokens
     refresh: RefreshTokens
+    revocation: Revocation
     hooks: HookRunner
     clock: Clock
     rules: Rules

@@ -8,11 +8,12 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.login import invalid_credentials
 from sentri.accounts.registration import taken
-from sentri.accounts.sessions import auth_user, session_ended
+from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.passwords.policy import check_password
+from sentri.revocation import session_ended
 
 __all__ = ["change_identifier", "reauthenticate"]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from sentri.accounts.context import Context
-from sentri.accounts.revocation import check_revoked
-from sentri.accounts.sessions import session_end, session_ended, token_pair
+from sentri.accounts.sessions import session_end, token_pair
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.errors import SentriError
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
+from sentri.revocation import session_ended
 from sentri.tokens.compact import expired, refused
 
 __all__ = ["is_current", "refresh", "renewed", "settled"]
@@ -25,7 +25,7 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     now = context.clock()
     dead = now >= claims.expires_at
     session, user = await _living(context, claims, now, otherwise=expired() if dead else session_ended())
-    await check_revoked(context, session.id)
+    await context.revocation.check(session.id)
     current = claims.jti == session.jti
     just_spent = _is_just_spent(context, session, claims, now)
     if not current and not just_spent:
@@ -49,7 +49,7 @@ async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) ->
     good = (claims.jti == session.jti and (when_due or not due)) or _is_just_spent(context, session, claims, now)
     if not good:
         return None
-    await check_revoked(context, session.id)
+    await context.revocation.check(session.id)
     return token_pair(context, session, user)
 
 

@@ -8,15 +8,7 @@ from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id, new_jti
 
-__all__ = ["INVALID_TOKEN", "auth_user", "open_session", "session_end", "session_ended", "start_session", "token_pair"]
-
-INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-"""The challenge of RFC 6750 section 3.1 for a token that was shown and is no good."""
-
-
-def session_ended() -> SentriError:
-    """`UNAUTHORIZED`: the token is authentic, but its session is not there, or not its user's, any more."""
-    return SentriError("UNAUTHORIZED", "The session has ended. Log in again.", headers=INVALID_TOKEN)
+__all__ = ["auth_user", "open_session", "session_end", "start_session", "token_pair"]
 
 
 def auth_user(context: Context, user: UserRecord, session_id: str | None = None) -> AuthUser:

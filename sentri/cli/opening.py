@@ -58,4 +58,5 @@ def database_shown(settings: Settings) -> str:
 
 def _create(settings: Settings) -> AuthServer:
     options: dict[str, Any] = dict(settings.options)
-    return create_auth(**options) if "secret" in options else create_auth_server(**options)
+    own_keys = "secret" in options or "algorithm" in options
+    return create_auth(**options) if own_keys else create_auth_server(**options)

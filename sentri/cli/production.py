@@ -22,10 +22,10 @@ def check_production(settings: Settings) -> None:
 
 def _reasons(options: Mapping[str, Any]) -> list[str]:
     reasons = []
-    if "secret" not in options:
+    if options.keys().isdisjoint({"secret", "key_encryption_secret"}):
         reasons.append(
-            "neither SENTRI_SECRET nor SENTRI_SECRET_FILE is set, and with keys in memory a restart or a second "
-            "process refuses every token"
+            "neither SENTRI_KEY_ENCRYPTION_SECRET nor SENTRI_SECRET is set (nor a file with one of them), and with "
+            "keys in memory a restart or a second process refuses every token"
         )
     if "api_key" not in options and "registration" not in options:
         reasons.append(

@@ -6,6 +6,7 @@ import asyncclick
 
 from sentri import __version__
 from sentri.cli.failures import exit_code, told
+from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
 from sentri.cli.serve import serve
 from sentri.cli.users_create import create
@@ -27,6 +28,7 @@ def users() -> None:
     """Administer users."""
 
 
+sentri.add_command(keys)
 sentri.add_command(migrate)
 sentri.add_command(serve)
 users.add_command(create)

@@ -35,9 +35,12 @@ def welcome(address: Any, settings: Settings) -> str:
 
 
 def _keys(settings: Settings) -> str:
+    if "key_encryption_secret" in settings.options:
+        algorithm = settings.options.get("algorithm", "RS256")
+        return f"{algorithm}, in the database, encrypted with {settings.stated['key_encryption_secret']}"
     if "secret" in settings.options:
         return f"{settings.options.get('algorithm', 'HS256')}, from {settings.stated['secret']}"
-    return "RS256, in memory until the server stops; SENTRI_SECRET or SENTRI_SECRET_FILE keeps them"
+    return "RS256, in memory until the server stops; SENTRI_KEY_ENCRYPTION_SECRET keeps them in the database"
 
 
 def _trying(url: str, settings: Settings) -> list[str]:

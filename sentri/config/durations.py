@@ -38,18 +38,22 @@ def seconds(value: object) -> float:
             raise Wrong(f"is {_shown(value)}; give {_ALLOWED}")
 
 
-def duration(*, least: float = 1.0) -> Callable[[object], float]:
-    """The reader of a duration from `least` seconds to 3650 days; answers in seconds."""
+def duration(*, least: float = 1.0, most: float = _LONGEST) -> Callable[[object], float]:
+    """The reader of a duration from `least` to `most` seconds, 3650 days by default; answers in seconds."""
+    limit = "3650 days" if most == _LONGEST else f"{most:g} seconds"
 
     def read(value: object) -> float:
         found = seconds(value)
-        if not least <= found <= _LONGEST:
-            raise Wrong(f"is {_shown(value)}; it must be from {least:g} seconds to 3650 days")
+        if not least <= found <= most:
+            raise Wrong(f"is {_shown(value)}; it must be from {least:g} seconds to {limit}")
         return found
 
     return read
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:40]}…"

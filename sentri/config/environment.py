@@ -55,6 +55,8 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_PORT": Variable("port", _number),
         "SENTRI_PRODUCTION": Variable("production", _flag),
         "SENTRI_SECRET": Variable("secret", secret=True),
+        "SENTRI_KEY_ENCRYPTION_SECRET": Variable("key_encryption_secret", secret=True),
+        "SENTRI_OTHER_KEY_ENCRYPTION_SECRET": Variable("other_key_encryption_secret", secret=True),
         "SENTRI_ALGORITHM": Variable("algorithm"),
         "SENTRI_VALID_ROLES": Variable("valid_roles", _names),
         "SENTRI_REGISTRATION_ROLES": Variable("registration_roles", _names),
@@ -69,6 +71,8 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_REFRESH_LEEWAY": Variable("refresh_leeway", _number),
         "SENTRI_REAUTH_WITHIN": Variable("reauth_within", _number),
         "SENTRI_SALT_ROUNDS": Variable("salt_rounds", _number),
+        "SENTRI_REDIS_URL": Variable("redis_url", secret=True),
+        "SENTRI_NAMESPACE": Variable("namespace"),
         "SENTRI_MIGRATE_ON_STARTUP": Variable("migrate_on_startup", _flag),
     }
 )
@@ -94,7 +98,7 @@ class Settings:
     """What the environment and the arguments say.
 
     Attributes:
-        options: keywords of `create_auth`; without `secret`, of `create_auth_server`.
+        options: keywords of `create_auth`; without `secret` and `algorithm`, of `create_auth_server`.
         host: where to listen.
         port: where to listen; 0 is any free one.
         production: whether unsafe settings are refused.
@@ -167,14 +171,27 @@ class _Reading:
 
     def settings(self) -> Settings:
         """All of it, defaults where nothing was given."""
-        if "algorithm" in self._stated and "secret" not in self._stated:
+        self._join_secrets()
+        if "algorithm" in self._stated and self._stated.keys().isdisjoint({"secret", "key_encryption_secret"}):
             self._findings.append(
-                f"{self._stated['algorithm']} needs SENTRI_SECRET or SENTRI_SECRET_FILE: the key that it signs with"
+                f"{self._stated['algorithm']} needs SENTRI_SECRET or SENTRI_SECRET_FILE, the key that it signs with, "
+                "or SENTRI_KEY_ENCRYPTION_SECRET, which keeps such keys"
             )
             self._values.pop("algorithm", None)
         values = {**_DEFAULTS, **self._values}
         own = {option: self._own(option, values.pop(option)) for option in _OWN_READERS}
         return Settings(options=values, **own, stated=self._stated, findings=tuple(self._findings))
+
+    def _join_secrets(self) -> None:
+        """The option takes a list; a variable holds one secret, since any character may be part of it."""
+        other = self._values.pop("other_key_encryption_secret", None)
+        if "key_encryption_secret" in self._values and other is not None:
+            self._values["key_encryption_secret"] = [self._values["key_encryption_secret"], other]
+        elif "other_key_encryption_secret" in self._stated and "key_encryption_secret" not in self._stated:
+            self._findings.append(
+                f"{self._stated['other_key_encryption_secret']} decrypts beside SENTRI_KEY_ENCRYPTION_SECRET; set that "
+                "too"
+            )
 
     def _own(self, option: str, value: Any) -> Any:
         try:

@@ -15,6 +15,7 @@ from sentri.config.database import Database, read_database
 from sentri.config.durations import Duration, duration
 from sentri.config.origins import Network, read_origins, read_proxies
 from sentri.config.reading import Options, option, optional
+from sentri.config.redis import RedisServer, namespace, read_redis
 from sentri.identity import AuthUser
 
 __all__ = ["HOOKS", "SERVICES", "GeneratedKeyServerKeywords", "Hooks", "ServerKeywords", "ServerOptions", "Services"]
@@ -99,7 +100,10 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     access_cookie: CookieConfig | Mapping[str, Any] | None
     trusted_origins: Sequence[str] | None
     trusted_proxies: Sequence[str] | None
+    redis_url: str | None
+    namespace: str
     rate_limit: bool
+    key_encryption_secret: str | Sequence[str] | None
     migrate_on_startup: bool
     logger: logging.Logger
 
@@ -114,7 +118,7 @@ class GeneratedKeyServerKeywords(GeneratedKeyKeywords):
 class ServerKeywords(GeneratedKeyServerKeywords):
     """What `create_auth` takes in server mode."""
 
-    secret: str | Sequence[str]
+    secret: NotRequired[str | Sequence[str]]  # or key_encryption_secret
     algorithm: NotRequired[str]
 
 
@@ -153,7 +157,12 @@ class ServerOptions(Options):
     access_cookie: Cookie | None = option(optional(read_access_cookie), default=None)
     trusted_origins: frozenset[str] | None = option(optional(read_origins), default=None)
     trusted_proxies: tuple[Network, ...] | None = option(optional(read_proxies), default=None)
+    redis_url: RedisServer | None = option(optional(read_redis), default=None)
+    namespace: str = option(namespace, default="sentri")
     rate_limit: bool = option(readers.only_off, default=False)
+    key_encryption_secret: tuple[str, ...] | None = option(
+        optional(readers.secret_texts(least_bytes=32)), default=None, secret=True
+    )
     migrate_on_startup: bool = option(readers.flag, default=True)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 

@@ -18,6 +18,7 @@ __all__ = [
     "flag",
     "logger",
     "mount_prefix",
+    "names",
     "only_off",
     "role_names",
     "secret_texts",
@@ -77,6 +78,8 @@ def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
             if not isinstance(name, str) or not name or name != name.strip() or len(name) > _LONGEST_ROLE:
                 raise Wrong(f"has {name!r}, which is no role name: 1 to {_LONGEST_ROLE} characters, no space around")
         plain = [str.__str__(name) for name in names]
+        if not all(_is_unicode(name) for name in plain):
+            raise Wrong("has a name that is not Unicode text: it has lone surrogates")
         if twice := sorted({name for name in plain if plain.count(name) > 1}):
             raise Wrong(f"names {twice} more than once")
         if sum(len(name.encode()) + 3 for name in plain) > _MOST_ROLE_BYTES:
@@ -88,12 +91,28 @@ def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
     return read
 
 
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def audience(value: object) -> tuple[str, ...]:
     """One audience, or several."""
     names = [value] if isinstance(value, str) else _entries(value, "audiences")
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise Wrong(f"is {value!r}; it must be a non-empty string, or a sequence of them")
     return tuple(names)
+
+
+def names(value: object) -> tuple[str, ...]:
+    """Names, at least one."""
+    found = _entries(value, "names")
+    if not found or not all(isinstance(name, str) for name in found):
+        raise Wrong(f"is {value!r}; it must be a sequence of names, at least one")
+    return tuple(found)
 
 
 def secret_texts(*, least_bytes: int = 1, printable: bool = False) -> Callable[[object], tuple[str, ...]]:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-__all__ = ["ALGORITHMS", "Algorithm", "algorithm_named"]
+__all__ = ["ALGORITHMS", "LEAST_RSA_BITS", "MOST_RSA_BITS", "Algorithm", "algorithm_named"]
+
+LEAST_RSA_BITS: Final = 2048
+MOST_RSA_BITS: Final = 8192
+"""Of the modulus: smaller ones are broken (RFC 7518, section 3.3), larger ones cost too much to verify with."""
 
 KeyType = Literal["oct", "RSA", "EC", "OKP"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -16,13 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from joserfc.jwk import JWKRegistry, Key, OctKey
 
-from sentri.keys.algorithms import ALGORITHMS, Algorithm
+from sentri.keys.algorithms import ALGORITHMS, LEAST_RSA_BITS, MOST_RSA_BITS, Algorithm
 from sentri.keys.verifying import VerifyingKey
 
-__all__ = ["KeyRefused", "SigningKey", "findings"]
+__all__ = ["KeyRefused", "SigningKey", "findings", "published"]
 
-_LEAST_RSA_BITS: Final = 2048
-_MOST_RSA_BITS: Final = 8192
 _REFRESH_INFO: Final = b"sentri/refresh-token/v1"
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -77,6 +76,21 @@ class SigningKey:
         return cls._of_private_key(cast("PrivateKey", made.get_op_key("sign")), algorithm)
 
     @classmethod
+    def of_jwk(cls, jwk: Mapping[str, Any], algorithm: Algorithm) -> SigningKey:
+        """The key that `private_jwk` gave. Raises `KeyRefused`, or what joserfc raises, for anything else."""
+        imported = JWKRegistry.import_key(dict(jwk), algorithm.key_type)
+        if not imported.is_private:
+            raise KeyRefused("is a public key")
+        if isinstance(imported, OctKey):
+            return cls._of_bytes(imported.raw_value, algorithm)
+        return cls._of_private_key(cast("PrivateKey", imported.get_op_key("sign")), algorithm)
+
+    @classmethod
+    def of_bytes(cls, secret: bytes) -> SigningKey:
+        """The MAC key of refresh tokens that consists of these random bytes."""
+        return cls._of_bytes(secret, ALGORITHMS["HS256"])
+
+    @classmethod
     def _of_bytes(cls, secret: bytes, algorithm: Algorithm) -> SigningKey:
         if b"-----BEGIN" in secret:
             raise KeyRefused(f"is a PEM, but {algorithm.name} signs with a shared secret, not with a key pair")
@@ -99,8 +113,20 @@ class SigningKey:
 
     def published(self) -> dict[str, Any]:
         """The public half as a member of a JWK set (RFC 7517). Only for asymmetric keys."""
-        public = self.jwk.as_dict(private=False)
-        return {**public, "use": "sig", "kid": self.kid, "alg": self.algorithm.name}
+        return published(self.verifying)
+
+    def public_jwk(self) -> dict[str, Any]:
+        """The public half and nothing beside it. Only for asymmetric keys."""
+        return self.jwk.as_dict(private=False)
+
+    def private_jwk(self) -> dict[str, Any]:
+        """The whole key, as RFC 7517 writes it: for `KeyEncryption` alone."""
+        return self.jwk.as_dict(private=True)
+
+
+def published(key: VerifyingKey) -> dict[str, Any]:
+    """The key's public half as a member of a JWK set (RFC 7517). Only for asymmetric keys."""
+    return {**key.jwk.as_dict(private=False), "use": "sig", "kid": key.kid, "alg": key.algorithm.name}
 
 
 def findings(algorithm: Algorithm, secrets: tuple[str, ...]) -> list[str]:
@@ -131,8 +157,8 @@ def _private_key(pem: str, algorithm: Algorithm) -> PrivateKey:
         raise KeyRefused(f"is no private key in PEM, which {algorithm.name} needs") from None
     match key:
         case rsa.RSAPrivateKey() if algorithm.key_type == "RSA":
-            if not _LEAST_RSA_BITS <= key.key_size <= _MOST_RSA_BITS:
-                raise KeyRefused(f"has {key.key_size} bits; RSA keys must have {_LEAST_RSA_BITS} to {_MOST_RSA_BITS}")
+            if not LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
+                raise KeyRefused(f"has {key.key_size} bits; RSA keys must have {LEAST_RSA_BITS} to {MOST_RSA_BITS}")
             return key
         case ec.EllipticCurvePrivateKey() if algorithm.key_type == "EC" and isinstance(key.curve, ec.SECP256R1):
             return key

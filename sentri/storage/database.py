@@ -116,12 +116,13 @@ class Database:
         """
         return await self._alone(self._attempts(work, transaction=True, within=self._timeout))
 
-    async def call(self, work: Work[T], *, within: float | None = None) -> T:
+    async def call(self, work: Work[T], *, within: float | None = None, told: bool = True) -> T:
         """Run `work(session)` outside a transaction: for one statement, which decides by itself.
 
-        `within` (seconds) takes the place of the time-out.
+        `within` (seconds) takes the place of the time-out. Who asks again and again tells of a failure once, by itself,
+        and turns the log line off (`told`).
         """
-        return await self._alone(self._attempts(work, transaction=False, within=within or self._timeout))
+        return await self._alone(self._attempts(work, transaction=False, within=within or self._timeout, told=told))
 
     async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work)
@@ -137,12 +138,12 @@ class Database:
         if not task.cancelled():
             task.exception()  # seen: perhaps nobody waits for it any more
 
-    async def _attempts(self, work: Work[T], *, transaction: bool, within: float) -> T:
+    async def _attempts(self, work: Work[T], *, transaction: bool, within: float, told: bool = True) -> T:
         try:
             async with asyncio.timeout(within):
                 return await self._repeated(work, transaction=transaction)
         except Exception as error:
-            failure = self._translated(error)
+            failure = self._translated(error, told=told)
             if failure is error:
                 raise
         raise failure  # as in `open`
@@ -210,7 +211,7 @@ class Database:
             return Fault(Nature.UNAVAILABLE, type(error).__name__)
         return None
 
-    def _translated(self, error: Exception, *, opening: bool = False) -> Exception:
+    def _translated(self, error: Exception, *, opening: bool = False, told: bool = True) -> Exception:
         fault = self._fault(error)
         if fault is None:
             return error  # of the work itself
@@ -221,7 +222,8 @@ class Database:
                 return StorageError(fault)
             case Nature.REFUSED if opening:
                 return ConfigurationError(f"db: {self._options.shown} refuses the connection ({fault})")
-        self._logger.error("the database does not answer: %s", fault)
+        if told:
+            self._logger.error("the database does not answer: %s", fault)
         return unavailable()
 
 

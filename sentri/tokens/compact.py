@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.util import urlsafe_b64decode
 
 from sentri.errors import SentriError
 from sentri.keys.algorithms import ALGORITHMS, algorithm_named
@@ -63,12 +64,13 @@ class UnverifiedToken:
             if not isinstance(header, dict) or "crit" in header or "b64" in header:
                 raise refused()
             self.claims = msgspec.json.decode(self._signed.payload or b"", type=dict[str, Any])
+            if not urlsafe_b64decode(self._signed.segments["signature"]):
+                raise refused()
         except _BROKEN:
             raise refused() from None
         self.kid = header.get("kid")
         self.algorithm = algorithm_named(header.get("alg"))
-        typ = header.get("typ")
-        self._typ = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
+        self._typ = _typ_of(header)
         if self.algorithm is not None:  # `EdDSA` is `Ed25519` by its older name, and joserfc warns of that
             self._signed.protected = {**header, "alg": self.algorithm.name}
 
@@ -82,6 +84,14 @@ class UnverifiedToken:
             return self.algorithm == key.algorithm and jws.validate_compact(self._signed, key.jwk, registry=_REGISTRY)
         except _BROKEN:
             return False
+
+
+def _typ_of(header: Mapping[str, Any]) -> str | None:
+    """None where there is none; what is there and no string is no type at all."""
+    if "typ" not in header:
+        return None
+    typ = header["typ"]
+    return typ.lower().removeprefix("application/") if isinstance(typ, str) else ""
 
 
 class TokenFormat:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeVar, Unpack, overload
 
 from aiohttp import web
 
 from sentri.asking import ask
+from sentri.config.idempotency import IdempotencyKeywords, IdempotencyOptions
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.errors import ErrorMiddleware, OnUnhandled
+from sentri.web.gates import Gate
 from sentri.web.guards import Check, Guard, GuardedHandler, Guards
+from sentri.web.idempotency import Authority, IdempotencyMiddleware, Treatment
+from sentri.web.idempotency_creating import middleware_of
 from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.protecting import ProtectMiddleware, mark_public
 from sentri.web.request_keys import USER, OwnKey, publish
@@ -44,6 +48,7 @@ class Auth(ABC):
         self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide)
         self._protecting: list[ProtectMiddleware] = []
         self._on_unhandled: list[OnUnhandled] = []
+        self._idempotency: list[IdempotencyMiddleware] = []
         self._by_cookie: CookieAuthentication | None = None
 
     # --- guards
@@ -116,6 +121,41 @@ class Auth(ABC):
             self._on_unhandled.append(on_unhandled)
         return ErrorMiddleware(self._logger, on_unhandled)
 
+    def idempotency_middleware(self, **options: Unpack[IdempotencyKeywords]) -> IdempotencyMiddleware:
+        """A middleware that answers repeats of a request that carries a key with its first answer.
+
+        It stands in front of the guards and lets each of them have its say first, once a request. The auth object
+        closes it. `redis_url` and `namespace` are those of the server unless they are given here.
+
+        Args:
+            options: docs/idempotent-requests.md has them all.
+
+        Raises:
+            SentriError: `CONFIGURATION_ERROR`, one message with everything that is wrong with the options.
+        """
+        read = IdempotencyOptions.read({**self._idempotency_defaults(), **options})
+        authority = Authority(identify=self.identify, treatment=self._treatment, gates=self._own_gates)
+        middleware = middleware_of(read, authority=authority, logger=self._logger)
+        self._idempotency.append(middleware)
+        return middleware
+
+    def _idempotency_defaults(self) -> Mapping[str, Any]:
+        """What the middleware's options are where they are not given."""
+        return {}
+
+    def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:  # noqa: ARG002 - for those who override it
+        """How the answers of the matched endpoint are kept."""
+        return Treatment.HOST
+
+    def _own_gates(self, match: web.UrlMappingMatchInfo) -> Iterable[Gate]:  # noqa: ARG002 - as above
+        """What this object's own endpoints ask of a request before they do anything."""
+        return ()
+
+    async def _close_idempotency(self) -> None:
+        """End what the idempotency middlewares still run, and their connections. May be repeated."""
+        for middleware in self._idempotency:
+            await middleware.close()
+
     # --- the user of a request
 
     async def identify(self, request: web.Request) -> AuthUser:
@@ -156,12 +196,13 @@ class Auth(ABC):
         """Ask again, in the middle of a stream or a WebSocket, whether the session still stands.
 
         The user as they are now. Raises `UNAUTHORIZED` once the session has ended or was revoked, or the user was
-        disabled. The access token's own `exp` is not asked again: it was good when the stream began.
+        disabled. In server mode the access token's own `exp` is not asked again: it was good when the stream began. In
+        client mode, which knows no sessions, the token is all there is: it raises `TOKEN_EXPIRED` at its `exp`.
         """
         known = self._known(request)
         if known is None:
             return await self.identify(request)
-        user = await self._recheck(known.user)
+        user = await self._recheck(known)
         request[self._memo] = replace(known, user=user)
         publish(request, user)
         return user
@@ -179,7 +220,7 @@ class Auth(ABC):
         """
 
     @abstractmethod
-    async def _recheck(self, user: AuthUser) -> AuthUser: ...
+    async def _recheck(self, known: Authentication) -> AuthUser: ...
 
     @abstractmethod
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool: ...

@@ -15,8 +15,8 @@ def bearer_token(request: web.BaseRequest) -> str | None:
 
     A second `Authorization` header beside it is `TOKEN_INVALID`: nobody can say which one counts.
     """
-    values = [value.strip().partition(" ") for value in request.headers.getall(hdrs.AUTHORIZATION, ())]
-    shown = [credentials.strip() for scheme, _, credentials in values if scheme.lower() == "bearer"]
+    values = [[*value.split(None, 1), "", ""][:2] for value in request.headers.getall(hdrs.AUTHORIZATION, ())]
+    shown = [credentials.strip() for scheme, credentials in values if scheme.lower() == "bearer"]
     if shown and len(values) > 1:
         raise refused()
     return shown[0] if shown else None

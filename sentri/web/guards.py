@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
+from sentri.web.gates import Gate, mark
 from sentri.web.request_keys import publish
 
 __all__ = ["Check", "Guard", "GuardedHandler", "Guards", "is_open_preflight"]
@@ -108,16 +109,17 @@ class Guards:
         if self._roles_at_request is not None and roles:
             self._roles_at_request(request, roles)
 
-    async def enter(self, request: web.Request, rule: Rule | None = None) -> None:
-        """Authenticate the request, once, and apply the rule. Returns, or raises what refuses the request."""
+    async def enter(self, request: web.Request, rule: Rule | None = None) -> AuthUser:
+        """Authenticate the request, once, and apply the rule. Its user; or raises what refuses the request."""
         user = await self._identify(request)
         publish(request, user)
         if rule is not None:
             await rule(request, user)
+        return user
 
     def _guard(self, rule: Rule | None) -> Guard:
-        async def enter(request: web.Request) -> None:
-            await self.enter(request, rule)
+        async def enter(request: web.Request) -> AuthUser:
+            return await self.enter(request, rule)
 
         def guard(handler: GuardedHandler, /) -> GuardedHandler:
             if isinstance(handler, type):
@@ -146,17 +148,19 @@ def is_open_preflight(request: web.Request) -> bool:
     return request.match_info.route.method == hdrs.METH_OPTIONS
 
 
-def _guarded_function(handler: Any, enter: Callable[[web.Request], Awaitable[None]]) -> Any:
+def _guarded_function(handler: Any, enter: Callable[[web.Request], Awaitable[AuthUser]]) -> Any:
     if not _is_async(handler):
         raise ConfigurationError(f"{handler!r} cannot be guarded: it is no `async def` handler and no web.View class")
+    gate = Gate(enter, handler)
 
     @functools.wraps(handler)
     async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
         request = _request_of(args)
         if not (is_open_preflight(request) and _was_asked(request, args, guarded)):
-            await enter(request)
+            await gate.enter(request)
         return cast("web.StreamResponse", await handler(*args, **kwargs))
 
+    mark(guarded, gate)
     return guarded
 
 
@@ -167,19 +171,21 @@ def _was_asked(request: web.Request, args: tuple[Any, ...], guarded: Any) -> boo
     return inspect.unwrap(request.match_info.handler) is inspect.unwrap(guarded)
 
 
-def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[None]]) -> type:
+def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[AuthUser]]) -> type:
     """Guard every method of the View, and of the classes that inherit from it, at the one place they all pass."""
     if not issubclass(view, web.View):
         raise ConfigurationError(f"{view!r} cannot be guarded: it is no `async def` handler and no web.View class")
     own: Callable[[web.View], Generator[Any, None, web.StreamResponse]] | None = vars(view).get("__await__")
+    gate = Gate(enter, own)
 
     def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
         if not is_open_preflight(self.request):
-            yield from enter(self.request).__await__()
+            yield from gate.enter(self.request).__await__()
         # The next in line of `self`, not of `view`: beside it there may be another guarded base.
         following = cast("web.View", super(view, self))
         return (yield from following.__await__() if own is None else own(self))
 
+    mark(__await__, gate)
     setattr(view, "__await__", __await__)  # noqa: B010 - mypy takes a plain assignment to a method for a mistake
     return view
 

@@ -23,6 +23,7 @@ from sentri.web import inputs as bodies
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.carriage import Carriage
 from sentri.web.envelope import failure, success
+from sentri.web.gates import Gate
 from sentri.web.guards import forbidden
 from sentri.web.services import Services
 
@@ -52,6 +53,7 @@ class Endpoints:
     Args:
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
+        keys_max_age: seconds that it may be kept.
         carriage: how tokens travel.
     """
 
@@ -63,6 +65,7 @@ class Endpoints:
         gates: Gatekeeping,
         identify: Callable[[web.Request], Awaitable[AuthUser]],
         published: Callable[[], Mapping[str, Any] | None],
+        keys_max_age: float,
         carriage: Carriage,
     ) -> None:
         self._services = services
@@ -70,8 +73,31 @@ class Endpoints:
         self._gates = gates
         self._identify = identify
         self._published = published
+        self._keys_max_age = round(keys_max_age)
         self._carriage = carriage
         self._tell = context.hooks.tell
+        self.gate = Gate(self._enter)
+        # They give tokens or end them: a repeat is a new request, and its answer nothing to keep.
+        self.of_tokens = frozenset({self.login, self.refresh, self.logout, self.logout_all, self.change_password})
+
+    async def _enter(self, request: web.Request) -> AuthUser | None:
+        """What the matched endpoint asks of a request before it does anything."""
+        match request.match_info.handler:
+            case self.register:
+                self._has_api_key(request)
+                return None
+            case self.change_identifier:
+                return await self._identify(request)
+            case self.assign_roles:
+                return await self._admin(request)
+            case _:
+                return None
+
+    async def _admin(self, request: web.Request) -> AuthUser:
+        user = await self._identify(request)
+        if self._gates.admin_roles.isdisjoint(user.roles):
+            raise forbidden()
+        return user
 
     async def register(self, request: web.Request) -> web.Response:
         trusted = self._has_api_key(request)
@@ -171,6 +197,7 @@ class Endpoints:
         return success(user.to_dict(), "This is you.")
 
     async def change_identifier(self, request: web.Request) -> web.Response:
+        await self.gate.enter(request)
         user = await self._identify(request)
         body = await bodies.read_body(request, bodies.IdentifierBody)
         shown = None if body.current_password is msgspec.UNSET else body.current_password
@@ -190,9 +217,7 @@ class Endpoints:
         return self._carriage.taken(success(None, "The password was changed. Log in again."))
 
     async def assign_roles(self, request: web.Request) -> web.Response:
-        admin = await self._identify(request)
-        if self._gates.admin_roles.isdisjoint(admin.roles):
-            raise forbidden()
+        await self.gate.enter(request)
         user_id = inputs.check_id(request.match_info["userId"], "userId")
         body = await bodies.read_body(request, bodies.RolesBody)
         roles = inputs.clean_roles(self._context, body.roles)
@@ -201,9 +226,21 @@ class Endpoints:
             await self._tell("on_roles_change", user, old)
         return success({"user": user.to_dict()}, "The roles were assigned.")
 
-    async def keys(self, request: web.Request) -> web.Response:  # noqa: ARG002 - the shape of a handler
+    async def keys(self, request: web.Request) -> web.Response:
+        """The JWK set, for everybody: other servers, caches before them, and scripts of any origin."""
         published = self._published()
         if published is None:
             raise SentriError("NOT_FOUND", "This server signs with a shared secret; it publishes no keys.")
-        headers = {hdrs.CACHE_CONTROL: "public, max-age=300"}
-        return web.Response(body=msgspec.json.encode(published), headers=headers, content_type="application/json")
+        body = msgspec.json.encode(published)
+        tag = hashlib.sha256(body).hexdigest()[:32]
+        headers = {hdrs.CACHE_CONTROL: f"public, max-age={self._keys_max_age}", hdrs.ETAG: f'"{tag}"'}
+        if not _answers_preflights(request):  # else the host tells for itself which origins may read it
+            headers |= {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*", hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "ETag"}
+        if any(known.value in {tag, "*"} for known in request.if_none_match or ()):  # weakly: RFC 9110, 13.1.2
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return web.Response(body=body, headers=headers, content_type="application/json")
+
+
+def _answers_preflights(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return resource is not None and any(route.method == hdrs.METH_OPTIONS for route in resource)

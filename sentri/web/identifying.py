@@ -100,7 +100,7 @@ class CookieAuthentication:
             except SentriError as error:
                 if error.status_code != web.HTTPUnauthorized.status_code:
                     raise
-        if len({claims.user.session_id for _, claims in verified}) != 1:
+        if len({(claims.user.issuer, claims.user.id, claims.user.session_id) for _, claims in verified}) != 1:
             raise refused()
         return max(verified, key=lambda entry: entry[1].expires_at)
 

@@ -14,6 +14,8 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from sentri.errors import ConfigurationError, SentriError
+from sentri.identity import AuthUser
+from sentri.web.gates import Gate
 from sentri.web.guards import Guards, is_open_preflight
 
 __all__ = ["ProtectMiddleware", "mark_public"]
@@ -71,16 +73,19 @@ class ProtectMiddleware:
         self._exclusions = [_Exclusion(entry) for entry in _entries(exclude)]
         self._open: set[web.AbstractResource] = set()
         self._checked = not self._exclusions
+        self.gate = Gate(self._enter)
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if not self._checked:
-                self.check(request.match_info.apps[0])
-            if not self._is_open(request):
-                await self._guards.enter(request)
+            await self.gate.enter(request)
         except SentriError as error:
             return self._refuse(request, error)
         return await handler(request)
+
+    async def _enter(self, request: web.Request) -> AuthUser | None:
+        if not self._checked:
+            self.check(request.match_info.apps[0])
+        return None if self._is_open(request) else await self._guards.enter(request)
 
     def check(self, app: web.Application) -> None:
         """Find the resources that `exclude` names. Raises `CONFIGURATION_ERROR` for an entry that no route of the

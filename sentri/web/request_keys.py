@@ -8,12 +8,15 @@ from aiohttp import web
 
 from sentri.identity import AuthUser
 
-__all__ = ["USER", "OwnKey", "publish"]
+__all__ = ["IDEMPOTENCY_KEY", "USER", "OwnKey", "publish"]
 
 T = TypeVar("T")
 
 USER: Final[web.RequestKey[AuthUser]] = web.RequestKey("sentri.user", AuthUser)
 """Where the innermost guard leaves the user it found: `request[sentri.USER]`, typed."""
+
+IDEMPOTENCY_KEY: Final[web.RequestKey[str]] = web.RequestKey("sentri.idempotency_key", str)
+"""The key that the idempotency middleware looked up, for the handler's own unique constraint."""
 
 
 class OwnKey(web.RequestKey[T]):

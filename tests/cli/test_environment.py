@@ -20,6 +20,7 @@ def test_nothing_set_gives_the_defaults():
     [
         ("SENTRI_DATABASE_URL", "postgres://h/d", "db", "postgres://h/d"),
         ("SENTRI_SECRET", " as it is ", "secret", " as it is "),
+        ("SENTRI_KEY_ENCRYPTION_SECRET", " a,b ", "key_encryption_secret", " a,b "),
         ("SENTRI_VALID_ROLES", "user, editor ,admin", "valid_roles", ["user", "editor", "admin"]),
         ("SENTRI_API_KEY", "a,b", "api_key", "a,b"),
         ("SENTRI_AUDIENCE", "https://a", "audience", ["https://a"]),
@@ -38,7 +39,8 @@ def test_variable_becomes_what_the_option_takes(variable, text, option, value):
 
 
 def test_every_variable_sets_an_option_that_exists():
-    options = {field.name for field in dataclasses.fields(ServerOptions)} | {"host", "port", "production"}
+    own = {"host", "port", "production", "other_key_encryption_secret"}
+    options = {field.name for field in dataclasses.fields(ServerOptions)} | own
     assert {variable.option for variable in VARIABLES.values()} <= options
     assert len({variable.option for variable in VARIABLES.values()}) == len(VARIABLES)
 
@@ -52,6 +54,18 @@ def test_argument_takes_the_place_of_its_variable_however_wrong_that_is():
 
 def test_variables_of_the_test_suite_are_left_alone():
     assert read_environment({"SENTRI_TEST_SERVICES": "required"}).findings == ()
+
+
+def test_a_second_encryption_secret_decrypts_after_the_first():
+    settings = read_environment({"SENTRI_KEY_ENCRYPTION_SECRET": "a,a", "SENTRI_OTHER_KEY_ENCRYPTION_SECRET": "b"})
+    assert settings.options["key_encryption_secret"] == ["a,a", "b"]
+    assert settings.findings == ()
+
+
+def test_an_algorithm_may_come_with_an_encryption_secret_alone():
+    settings = read_environment({"SENTRI_KEY_ENCRYPTION_SECRET": "a", "SENTRI_ALGORITHM": "ES256"})
+    assert settings.options["algorithm"] == "ES256"
+    assert settings.findings == ()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,21 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from enum import StrEnum
-from typing import assert_type
+from typing import Literal, assert_type
 
-from sentri import AuthServer, AuthUser, Database, Hooks, Services, TokenPair, create_auth, create_auth_server
+from sentri import (
+    AuthClient,
+    AuthServer,
+    AuthUser,
+    Database,
+    Hooks,
+    KeyInfo,
+    Services,
+    TokenPair,
+    TrustedIssuer,
+    create_auth,
+    create_auth_server,
+)
 
 
 class Role(StrEnum):
@@ -42,6 +54,8 @@ services: Services = {"login": login}
 
 assert_type(create_auth_server(valid_roles=("user", "admin"), db="sqlite://auth.db"), AuthServer)
 assert_type(create_auth_server(valid_roles=Role, db={"host": "db", "database": "auth", "max": 5}), AuthServer)
+kept = create_auth_server(valid_roles=Role, db="sqlite://x", key_encryption_secret=["new", "old"])
+create_auth(valid_roles=Role, db="sqlite://x", key_encryption_secret="s", algorithm="ES256")
 assert_type(create_auth("server", db=Database(database="auth"), secret=["a", "b"], valid_roles=Role), AuthServer)
 create_auth(
     mode="server",
@@ -72,12 +86,50 @@ create_auth(
     logger=logging.getLogger("host"),
 )
 
+client = create_auth(
+    mode="client",
+    key_uri="https://auth.example/keys",
+    issuer="https://auth.example",
+    audience="shop",
+    trusted_issuers=[
+        TrustedIssuer("https://partner.example", "https://partner.example/keys", "shop", roles=[Role.USER])
+    ],
+    valid_roles=Role,
+    algorithms=("RS256",),
+    access_cookie={},
+    trusted_origins=["https://app.example"],
+    cache_ttl="1h",
+    max_stale=timedelta(days=1),
+    leeway=5,
+    timeout=5.0,
+    allow_insecure_keys=False,
+    is_token_revoked=revoked,
+    hook_timeout="5s",
+    logger=logging.getLogger("host"),
+)
+assert_type(client, AuthClient)
+assert_type(client.keys.status().last_success, float | None)
+assert_type(client.keys.status().state, Literal["fresh", "stale", "unavailable"])
+
+
+async def rotated() -> tuple[str, ...]:
+    assert_type(await kept.keys.rotate(), KeyInfo)
+    assert_type(await kept.keys.retire("kid", now=True), KeyInfo)
+    return tuple(key.state for key in await kept.keys.list())
+
+
 # --- planted mistakes
 
-create_auth(db="sqlite://x", secret="s", valid_roles=["user"], acces_expires_in="1h")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-create_auth(db=1, secret="s", valid_roles=["user"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-create_auth(db="sqlite://x", secret=b"s", valid_roles=["user"], salt_rounds="12")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-create_auth("serve", db="sqlite://x", secret="s", valid_roles=["user"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+create_auth("client")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+create_auth("client", key_uri=1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+create_auth("client", key_uri="https://auth.example/keys", db="sqlite://x")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+accounts = client.accounts  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+TrustedIssuer("https://partner.example", audience="shop")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+create_auth(db="sqlite://x", secret="s", valid_roles=["user"], acces_expires_in="1h")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+create_auth(db=1, secret="s", valid_roles=["user"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+create_auth(db="sqlite://x", secret=b"s", valid_roles=["user"], salt_rounds="12")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+create_auth("serve", db="sqlite://x", secret="s", valid_roles=["user"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 create_auth_server(valid_roles=["user"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 create_auth_server(valid_roles=["user"], db="sqlite://x", secret="s")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 create_auth_server(valid_roles=["user"], db="sqlite://x", hook_timeout=[])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -115,6 +115,7 @@ BAD = {
     "salt_rounds": [9, 32, 0, -1, 12.0, "12", True, None, [12]],
     "api_key": ["", "short", "x" * 31, ["x" * 32, "short"], 1, b"x" * 40, [], " " + "x" * 40, "x" * 40 + "\n",
         "é" * 40],
+    "key_encryption_secret": ["", "short", "x" * 31, ["x" * 32, "short"], 1, b"x" * 40, [], [None], "x" * 40],  # HS256
     "registration": [None, 0, 1, "no", []],
     "registration_roles": ["user", ["root"], ["user", "user"], 1, [None], ["User"]],
     "admin_roles": ["admin", ["root"], ["admin", "nobody"], 1, [1]],
@@ -129,6 +130,8 @@ BAD = {
     "password_validator": ["strong", lambda a, b: True],
     "reauth_within": [0, -1, "soon", True],
     "rate_limit": [True, None, {}],
+    "redis_url": [1, "", "127.0.0.1", "http://host", "redis://", "redis://host/db", "redis://host:x", "redis://h/0?x=1"],
+    "namespace": [None, "", 1, "two words", "x" * 101],
     "cookie": [1, "refresh_token", {"http_only": False}, {"nam": "x"}],
     "access_cookie": [1, "access_token", {"same_site": "None", "secure": False}],
     "trusted_origins": [1, ["app.example.com"], [1]],
@@ -194,7 +197,7 @@ def test_the_short_way_takes_neither_algorithm_nor_secret(name):
     assert "xxxx" not in str(refused.value)
 
 
-@pytest.mark.parametrize("mode", ["client", "serve", None, 1])
+@pytest.mark.parametrize("mode", ["serve", None, 1])
 def test_refuses_modes_that_it_does_not_have(mode):
     with pytest.raises(SentriError, match="CONFIGURATION_ERROR: mode is"):
         create_auth(mode, **GOOD)

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from sentri.accounts.hooks import HookRunner
+from sentri.hooks import HookRunner
 
 LOGGER = logging.getLogger("tests.hooks")
 MARKER = "marker-ann@example.org"

@@ -1,0 +1,116 @@
+"""What a store keeps of one key, and what every store promises.
+
+free ──begin──► in flight ──complete──► finished: with the answer, or with the mark that it is done
+ ▲                │   ▲ │                  │
+ ├──release, ─────┘   └─┘ renew            │
+ │  end of the lease                       │
+ └──end of the ttl─────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+__all__ = ["OVERHEAD", "Answer", "Begun", "Finished", "Found", "InFlight", "Scope", "Store", "StoreUnavailable"]
+
+OVERHEAD: Final = 512
+"""Bytes that a finished entry counts beside its headers and body."""
+
+
+class StoreUnavailable(Exception):
+    """The store gave no answer, or one that makes no sense. Whether it did what it was asked is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose key it is and where it counts, as digests: stores never see a key, a path or a caller.
+
+    Attributes:
+        name: 32 bytes, of the caller, the method, the path and the key.
+        caller: of the caller alone, so that one of them does not take the place of all others.
+    """
+
+    name: bytes
+    caller: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, as it is given again."""
+
+    status: int
+    reason: str | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    compressed: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes it counts."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return headers + len(self.body or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The key was free and is now the asker's, until the lease ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Somebody runs it at this moment.
+
+    Attributes:
+        fingerprint: of the body that they were sent.
+    """
+
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """It has run.
+
+    Attributes:
+        fingerprint: of the body that was sent.
+        answer: what was answered; None where it is only known that it is done.
+    """
+
+    fingerprint: bytes
+    answer: Answer | None
+
+
+Found = Begun | InFlight | Finished
+
+
+class Store(Protocol):
+    """Keeps what is known of keys. Each operation is one atomic step, however many processes ask.
+
+    An `owner` is 16 random bytes that name one run. Every operation may be repeated with the same arguments: whoever
+    did not hear the answer asks again. All raise `StoreUnavailable`, in bounded time, when they cannot tell.
+    `sentri_testing.contracts.IdempotencyStoreContract` tests what is promised here.
+    """
+
+    async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
+        """Take the key if it is free (or the owner's own already); else what is known of it."""
+        ...
+
+    async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
+        """Begin the lease anew; take the key again if it is free. False where it is somebody else's, or finished."""
+        ...
+
+    async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
+        """Keep the answer (None: the mark that it is done) for `ttl`, if the key is the owner's or free.
+
+        An answer that is too large for the store becomes the mark. False where the key is somebody else's.
+        """
+        ...
+
+    async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
+        """Free the key, if it is in flight and the owner's."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. The next operation opens them again."""
+        ...

@@ -1,0 +1,170 @@
+"""Keys in Redis, shared by every process. The only module that imports redis."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import NoScriptError, RedisError
+
+from sentri.idempotency.record import Answer, Begun, Finished, Found, InFlight, Scope, StoreUnavailable
+
+__all__ = ["RedisStore"]
+
+_CONNECTIONS: Final = 50
+_PATIENCE: Final = 2.0
+"""Seconds that one operation may take, waiting for a connection included."""
+
+# Values: a state, the owner, the fingerprint; then the answer, if there is one.
+_IN_FLIGHT: Final = b"1R"
+_ANSWERED: Final = b"1A"
+_DONE: Final = b"1D"
+_STATE, _OWNER, _FINGERPRINT = slice(0, 2), slice(2, 18), slice(18, 50)
+_HEAD: Final = _FINGERPRINT.stop
+
+
+class _Script:
+    """A step that Redis takes as a whole. It is sent once; then its digest stands for it, until Redis forgets it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, redis: Redis, key: bytes, arguments: Sequence[bytes | int]) -> Any:
+        try:
+            return await redis.evalsha(self._digest, 1, key, *arguments)
+        except NoScriptError:
+            return await redis.eval(self._text, 1, key, *arguments)
+
+
+# A key that is gone (its lease ended, or Redis lost it) is free for whoever still runs it.
+_BEGIN: Final = _Script("""
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+return redis.call('GET', KEYS[1])
+""")
+_RENEW: Final = _Script("""
+local found = redis.call('GET', KEYS[1])
+if found and found ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+""")
+_COMPLETE: Final = _Script("""
+local found = redis.call('GET', KEYS[1])
+if found == ARGV[2] then return 1 end
+if found and found ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+""")
+_RELEASE: Final = _Script("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+""")
+
+
+class RedisStore:
+    """The store of many processes. Its keys begin with the namespace and hold digests only; answers are in the clear.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+        namespace: what every key begins with.
+        ttl: seconds that an answer is kept.
+        lease: seconds after which a run that was not renewed is given up.
+    """
+
+    def __init__(self, url: str, *, namespace: str, ttl: float, lease: float) -> None:
+        self._url = url
+        self._namespace = namespace
+        self._prefix = f"{namespace}:idempotency:".encode()
+        self._ttl = _milliseconds(ttl)
+        self._lease = _milliseconds(lease)
+        self._redis: Redis | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._free = asyncio.Semaphore(_CONNECTIONS)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} namespace={self._namespace}>"
+
+    async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
+        ours = _IN_FLIGHT + owner + fingerprint
+        value = await self._run(_BEGIN, scope, ours, self._lease)
+        return Begun() if value is None or value == ours else _found(value)
+
+    async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
+        return bool(await self._run(_RENEW, scope, _IN_FLIGHT + owner + fingerprint, self._lease))
+
+    async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
+        identity = owner + fingerprint
+        finished = _DONE + identity if answer is None else _ANSWERED + identity + msgspec.msgpack.encode(answer)
+        return bool(await self._run(_COMPLETE, scope, _IN_FLIGHT + identity, finished, self._ttl))
+
+    async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
+        await self._run(_RELEASE, scope, _IN_FLIGHT + owner + fingerprint)
+
+    async def close(self) -> None:
+        redis, self._redis = self._redis, None
+        if redis is not None and self._loop is asyncio.get_running_loop():  # those of a loop that is gone are gone
+            await redis.aclose()
+
+    async def _run(self, script: _Script, scope: Scope, *arguments: bytes | int) -> Any:
+        key = self._prefix + base64.urlsafe_b64encode(scope.name).rstrip(b"=")
+        try:
+            redis = self._client()
+            async with asyncio.timeout(_PATIENCE), self._free:
+                return await script(redis, key, arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            # Not its text: it may show the address, with a password in it.
+            raise StoreUnavailable(f"Redis failed with {type(error).__name__}") from None
+
+    def _client(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        if self._redis is None or self._loop is not loop:
+            self._loop = loop
+            self._redis = _client(self._url)
+            self._free = asyncio.Semaphore(_CONNECTIONS)  # of this loop, too
+        return self._redis
+
+
+def _client(url: str) -> Redis:
+    # Every operation may be repeated, so a connection that Redis closed meanwhile costs one more try, and no more. The
+    # pool neither waits nor measures time: whoever uses it does both, once.
+    retry = Retry(NoBackoff(), 1, supported_errors=(Disconnected,))
+    return Redis.from_pool(
+        ConnectionPool.from_url(
+            url, max_connections=_CONNECTIONS, socket_timeout=None, socket_connect_timeout=None, retry=retry
+        )
+    )
+
+
+def _found(value: object) -> Found:
+    if not isinstance(value, bytes) or len(value) < _HEAD:
+        raise StoreUnavailable("Redis holds something else under this key")
+    fingerprint = value[_FINGERPRINT]
+    match value[_STATE]:
+        case b"1R":
+            return InFlight(fingerprint)
+        case b"1D":
+            return Finished(fingerprint, None)
+        case b"1A":
+            return Finished(fingerprint, _answer(value[_HEAD:]))
+        case _:
+            raise StoreUnavailable("Redis holds something else under this key")
+
+
+def _answer(packed: bytes) -> Answer:
+    try:
+        return msgspec.msgpack.decode(packed, type=Answer)
+    except msgspec.MsgspecError:
+        raise StoreUnavailable("Redis holds something else under this key") from None
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds * 1000))

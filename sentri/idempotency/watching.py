@@ -1,0 +1,53 @@
+"""A store whose outages are told to the log: once when it fails, and once when it answers again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from sentri.idempotency.record import Answer, Found, Scope, Store, StoreUnavailable
+
+__all__ = ["WatchedStore"]
+
+T = TypeVar("T")
+
+
+class WatchedStore:
+    """Does what the store does. A flood of requests in an outage is no flood of log lines."""
+
+    def __init__(self, store: Store, logger: logging.Logger) -> None:
+        self._store = store
+        self._logger = logger
+        self._failing = False
+
+    def __repr__(self) -> str:
+        return repr(self._store)
+
+    async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
+        return await self._watched(self._store.begin(scope, fingerprint, owner))
+
+    async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
+        return await self._watched(self._store.renew(scope, fingerprint, owner))
+
+    async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
+        return await self._watched(self._store.complete(scope, fingerprint, owner, answer))
+
+    async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
+        await self._watched(self._store.release(scope, fingerprint, owner))
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def _watched(self, operation: Awaitable[T]) -> T:
+        try:
+            result = await operation
+        except StoreUnavailable as error:
+            if not self._failing:
+                self._failing = True
+                self._logger.error("The idempotency store fails: %s", error)  # noqa: TRY400 - its traceback says no more
+            raise
+        if self._failing:
+            self._failing = False
+            self._logger.warning("The idempotency store answers again.")
+        return result

@@ -1,0 +1,89 @@
+"""Rotation, and the end of a key: what an operator can do."""
+
+from __future__ import annotations
+
+from sentri.errors import SentriError
+from sentri.keys.persisted import PersistedKeys
+from sentri.keys.records import KeyRecord
+from sentri.keys.timeline import KeyInfo, Timeline
+
+__all__ = ["retire", "retire_now", "rotate"]
+
+
+async def rotate(keys: PersistedKeys) -> KeyInfo:
+    """Let a new key follow the one that signs: published from now on, signing after `publish_for`.
+
+    Where one is waiting already it is that one: ten that rotate at once make one key.
+    """
+    while True:
+        await keys.refresh()
+        line = keys.timeline("access")
+        waiting = line.upcoming(keys.clock())
+        if waiting is not None:
+            return line.info(waiting, keys.clock())
+        made = await keys.maker.make("access", line.next_generation(), signs_in=keys.times.publish_for)
+        await keys.store.add(made)  # or somebody else was faster: then that one is waiting now
+
+
+async def retire(keys: PersistedKeys, kid: str | None) -> KeyInfo:
+    """Let a key leave in its order: one that signs is followed by another, one that waits is withdrawn.
+
+    Raises `NOT_FOUND`; `VALIDATION_ERROR` for a key that cannot leave so.
+    """
+    await keys.refresh()
+    line, record = _found(keys, kid)
+    now = keys.clock()
+    match line.state(record, now):
+        case "signing" if record.purpose == "refresh":
+            raise SentriError(
+                "VALIDATION_ERROR",
+                f"kid: {record.kid} is the key of refresh tokens, which does not rotate. Ending it at once (now) "
+                "replaces it, and everybody has to log in again.",
+            )
+        case "signing":
+            await rotate(keys)
+        case "upcoming" if record.purpose == "refresh" or record.signs_at - now <= keys.times.margin:
+            raise SentriError(
+                "VALIDATION_ERROR",
+                f"kid: {record.kid} is about to sign, or does so where a clock runs ahead. Retire it when it signs.",
+            )
+        case "upcoming":
+            await keys.store.withdraw(record.kid, now)
+    return await _told(keys, record.kid)
+
+
+async def retire_now(keys: PersistedKeys, kid: str | None) -> KeyInfo:
+    """End a leaked key at once, and let one sign that was never published. Keys that wait are withdrawn: they were in
+    the same place. Whoever is second finds it done.
+
+    Raises `NOT_FOUND`.
+    """
+    await keys.refresh()
+    _, record = _found(keys, kid)
+    done: bool | None = None
+    while done is None:
+        line = keys.timeline(record.purpose)
+        if line.state(_named(line, record.kid), keys.clock()) == "retired":
+            break
+        done = await keys.store.replace(record.kid, await keys.maker.make(record.purpose, line.next_generation()))
+        await keys.refresh()
+    return await _told(keys, record.kid)
+
+
+def _found(keys: PersistedKeys, kid: str | None) -> tuple[Timeline, KeyRecord]:
+    """The key that is named, or the one that signs access tokens."""
+    for line in (keys.timeline("access"), keys.timeline("refresh")):
+        for record in line.records:
+            by_default = kid is None and record.purpose == "access" and line.state(record, keys.clock()) == "signing"
+            if record.kid == kid or by_default:
+                return line, record
+    raise SentriError("NOT_FOUND", "kid: there is no such key.")
+
+
+def _named(line: Timeline, kid: str) -> KeyRecord:
+    return next(record for record in line.records if record.kid == kid)
+
+
+async def _told(keys: PersistedKeys, kid: str) -> KeyInfo:
+    await keys.refresh()
+    return next(info for info in keys.infos() if info.kid == kid)

@@ -1,0 +1,339 @@
+"""The idempotency middleware: a request that is repeated with its key gets its first answer."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, NoReturn
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from sentri.asking import ask
+from sentri.config.idempotency import HOOKS, IdempotencyOptions
+from sentri.errors import SentriError
+from sentri.finishing import finish
+from sentri.hooks import HookRunner
+from sentri.idempotency.record import Answer, Store, StoreUnavailable
+from sentri.idempotency.turns import Busy, Mismatch, Run, Turns
+from sentri.identity import AuthUser
+from sentri.web.errors import ErrorMiddleware
+from sentri.web.gates import Ahead, Gate, ask_ahead, gates_around
+from sentri.web.idempotency_answers import answer_of, response_of
+from sentri.web.idempotency_keys import (
+    caller_by_headers,
+    caller_named,
+    fingerprint_of,
+    key_of,
+    scope_of,
+    verified_caller,
+)
+from sentri.web.protecting import ProtectMiddleware
+from sentri.web.request_keys import IDEMPOTENCY_KEY, OwnKey
+
+__all__ = ["LEASE", "Authority", "IdempotencyMiddleware", "Treatment"]
+
+LEASE: Final = 10.0
+"""Seconds after which the key of a process that died is free again."""
+
+_CALLBACK_TIMEOUT: Final = 5.0
+_SHUTDOWN_TIMEOUT: Final = 10.0
+_IN_CHARGE: Final[OwnKey[bool]] = OwnKey()
+
+
+class Treatment(Enum):
+    """How the answers of an endpoint are treated."""
+
+    HOST = "like any of the host's"
+    OWN = "sentri's own: kept, whatever its Cache-Control says to caches"
+    TOKENS = "gives or ends tokens: the key is ignored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """What an auth object tells the middleware.
+
+    Attributes:
+        identify: the user of a request, asked once a request; raises what refuses it.
+        treatment: of the endpoint that a request was matched to.
+        gates: what sentri's own endpoints ask of a request before they do anything.
+    """
+
+    identify: Callable[[web.Request], Awaitable[AuthUser]]
+    treatment: Callable[[web.UrlMappingMatchInfo], Treatment]
+    gates: Callable[[web.UrlMappingMatchInfo], Iterable[Gate]]
+
+
+@web.middleware
+class IdempotencyMiddleware:
+    """Answers repeats of a keyed request with its first answer, and never runs two of them at once.
+
+    Made by `sentri.create_idempotency_middleware` or `auth.idempotency_middleware`. One object may serve several
+    applications; `close` it when they shut down, unless an auth object does.
+
+    Args:
+        options: what `IdempotencyOptions.read` made of the configuration.
+        store: where keys are kept.
+        authority: the auth object's part; None where there is none.
+        lease: seconds that the store holds a key for a run that was not renewed.
+    """
+
+    def __init__(
+        self,
+        options: IdempotencyOptions,
+        store: Store,
+        *,
+        authority: Authority | None,
+        logger: logging.Logger,
+        lease: float = LEASE,
+    ) -> None:
+        self._options = options
+        self._methods = frozenset(options.methods)
+        self._authority = authority
+        self._logger = logger
+        self._errors = ErrorMiddleware(logger, None)
+        self._store = store
+        self._turns = Turns(store, wait=options.wait, lease=lease, keep=options.ttl, logger=logger)
+        hooks = {name: hook for name in HOOKS if (hook := getattr(options, name)) is not None}
+        self._hooks = HookRunner(hooks, timeout=_CALLBACK_TIMEOUT, logger=logger)
+        self._running: set[asyncio.Task[web.StreamResponse]] = set()
+        self._left_alone: set[asyncio.Task[web.StreamResponse]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._store!r}>"
+
+    @property
+    def busy(self) -> int:
+        """How many keys this process is busy with: running them, or waiting for who does."""
+        return len(self._turns)
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self._concerns(request):
+            return await handler(request)
+        ahead = await ask_ahead(request, self._gates(request))
+        if ahead.refusal is not None:
+            return await handler(request)  # where the guard gives its answer
+        try:
+            outcome = await self._outcome(request, ahead)
+        except SentriError as error:
+            return self._errors.refuse(request, error)
+        if isinstance(outcome, Run):
+            return await self._lead(outcome, ahead, request, handler)
+        return await handler(request) if outcome is None else response_of(outcome)
+
+    async def close(self, _: web.Application | None = None) -> None:
+        """Wait for the work of clients that have gone, at most 10 s, then let go of connections. For `app.on_shutdown`.
+
+        For requests whose clients are there the server itself waits; the connections end with the last of them. It may
+        be repeated, and loses nothing that is kept: the next request opens what it needs.
+        """
+        await finish(self._left_alone, within=_SHUTDOWN_TIMEOUT)
+        await self._hooks.close()
+        self._is_closed = True
+        if not self._running:
+            await self._turns.close()
+
+    # --- whether there is anything to do
+
+    def _concerns(self, request: web.Request) -> bool:
+        if request.method not in self._methods or _IN_CHARGE in request:
+            return False
+        if not any(name in request.headers for name in self._options.header) and not self._may_require(request):
+            return False
+        return self._treatment(request) is not Treatment.TOKENS
+
+    def _may_require(self, request: web.Request) -> bool:
+        # Where there is nothing to run, 404 or 405 says more than a missing key.
+        return self._options.required is not False and request.match_info.http_exception is None
+
+    def _treatment(self, request: web.Request) -> Treatment:
+        return Treatment.HOST if self._authority is None else self._authority.treatment(request.match_info)
+
+    def _gates(self, request: web.Request) -> Iterator[Gate]:
+        """Everything of sentri's that the request has to pass, in the order in which it comes to it."""
+        for app in request.match_info.apps:
+            yield from (each.gate for each in app.middlewares if isinstance(each, ProtectMiddleware))
+        if self._authority is not None:
+            yield from self._authority.gates(request.match_info)
+        yield from gates_around(request.match_info, request.method)
+
+    async def _key(self, request: web.Request) -> str | None:
+        key = key_of(request, self._options.header)
+        if key is None and await self._is_required(request):
+            raise SentriError("VALIDATION_ERROR", f"{self._options.header[-1]}: is required.")
+        return key
+
+    async def _is_required(self, request: web.Request) -> bool:
+        required = self._options.required
+        if isinstance(required, bool):
+            return required
+        try:
+            return await ask(required, request, within=_CALLBACK_TIMEOUT)
+        except Exception as error:
+            self._logger.exception("required gave no answer; the request was refused.")
+            raise SentriError("INTERNAL_ERROR", "Something went wrong on the server.") from error
+
+    # --- who asks, and what is known
+
+    async def _identified(self, request: web.Request) -> AuthUser | None:
+        """The user of a request to a handler that is open to all. Raises where that can't be told at this moment."""
+        if self._authority is None:
+            return None
+        try:
+            return await self._authority.identify(request)
+        except SentriError as error:
+            if error.status_code >= 500:
+                raise
+            return None
+
+    async def _caller(self, request: web.Request, user: AuthUser | None) -> bytes:
+        if self._options.caller is not None:
+            return caller_named(await self._named(self._options.caller, request))
+        return caller_by_headers(request) if user is None else verified_caller(user)
+
+    async def _named(self, caller: Callable[[web.Request], Any], request: web.Request) -> str:
+        try:
+            async with asyncio.timeout(_CALLBACK_TIMEOUT):
+                name = caller(request)
+                if inspect.isawaitable(name):
+                    name = await name
+            if not isinstance(name, str) or not name:
+                raise TypeError(f"{caller!r} returned a {type(name).__name__}, not a non-empty str")  # noqa: TRY301
+        except SentriError:
+            raise
+        except Exception as error:
+            self._logger.exception("caller named nobody; the request was refused.")
+            raise SentriError("INTERNAL_ERROR", "Something went wrong on the server.") from error
+        return name
+
+    async def _outcome(self, request: web.Request, ahead: Ahead) -> Run | Answer | None:
+        """The right to run, or the first request's answer; None for running without a key, or without the guarantee."""
+        key = await self._key(request)
+        if key is None:
+            return None
+        user = ahead.user or await self._identified(request)
+        caller = await self._caller(request, user)
+        fingerprint = await fingerprint_of(request, caller, key)
+        request[IDEMPOTENCY_KEY] = key
+        request[_IN_CHARGE] = True
+        about = (request.method, _route(request), user and user.id)
+        try:
+            found = await self._turns.take(scope_of(request, caller, key), fingerprint)
+        except (Busy, Mismatch) as refused:
+            return await self._conflict("in_flight" if isinstance(refused, Busy) else "mismatch", *about)
+        except StoreUnavailable:
+            self._without_store()
+            return None
+        if isinstance(found, Run):
+            return found
+        if found.answer is None:
+            return await self._conflict("done", *about)
+        await self._hooks.tell("on_replay", *about)
+        return found.answer
+
+    def _without_store(self) -> None:
+        """Raises `SERVICE_UNAVAILABLE`, unless requests are to run without the guarantee."""
+        if self._options.on_store_error == "fail":
+            raise SentriError(
+                "SERVICE_UNAVAILABLE",
+                "The request was not carried out: its idempotency key cannot be looked up now.",
+                headers={hdrs.RETRY_AFTER: "1"},
+            ) from None
+
+    async def _conflict(self, reason: str, *about: object) -> NoReturn:
+        await self._hooks.tell("on_conflict", *about, reason)
+        raise _conflict(reason)
+
+    # --- running
+
+    async def _lead(self, run: Run, ahead: Ahead, request: web.Request, handler: Handler) -> web.StreamResponse:
+        work = _begun(self._work(run, ahead, request, handler))
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if self._options.complete_on_disconnect:
+                self._left_alone.add(work)
+                work.add_done_callback(self._tell_nobody)
+            else:
+                work.cancel()
+            raise
+
+    def _ended(self, work: asyncio.Task[web.StreamResponse]) -> None:
+        self._running.discard(work)
+        if self._is_closed and not self._running:
+            self._closing = work.get_loop().create_task(self._turns.close())
+
+    def _tell_nobody(self, work: asyncio.Task[web.StreamResponse]) -> None:
+        """The client has gone: what the handler raises gets to no error middleware any more."""
+        self._left_alone.discard(work)
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, web.HTTPException | SentriError):
+            self._logger.error("A handler raised an exception after its client had gone.", exc_info=error)
+
+    async def _work(self, run: Run, ahead: Ahead, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPSuccessful as raised:
+            await self._keep(run, ahead, request, raised)
+            raise
+        except BaseException:
+            await run.drop()
+            raise
+        await self._keep(run, ahead, request, response)
+        return response
+
+    async def _keep(self, run: Run, ahead: Ahead, request: web.Request, response: web.StreamResponse) -> None:
+        if not 200 <= response.status < 300:
+            await run.drop()
+            return
+        if ahead.surprised:
+            self._logger.warning(
+                "%s %s has a guard that cannot be seen from outside, in a decorator without functools.wraps or in a "
+                "function that it calls: its answers are not kept for repeats.",
+                request.method,
+                _route(request),
+            )
+            await run.complete(None)
+            return
+        await run.complete(await self._answer(request, response))
+
+    async def _answer(self, request: web.Request, response: web.StreamResponse) -> Answer | None:
+        own = self._treatment(request) is Treatment.OWN
+        try:
+            return await answer_of(response, max_body=self._options.max_body, no_store_too=own)
+        except Exception:  # a body of the host's own kind; the work is done all the same
+            self._logger.exception("The answer of %s %s cannot be kept for repeats.", request.method, _route(request))
+            return None
+
+
+def _begun(work: Coroutine[Any, Any, web.StreamResponse]) -> asyncio.Task[web.StreamResponse]:
+    """The task that does it; begun already, where Python can."""
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=loop, eager_start=True)
+    return loop.create_task(work)
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern: the raw path may hold what nobody should read in a log."""
+    resource = request.match_info.route.resource
+    return "an unknown path" if resource is None else resource.canonical
+
+
+def _conflict(reason: str) -> SentriError:
+    if reason == "mismatch":
+        return SentriError("IDEMPOTENCY_MISMATCH", "This key was used for a request with another body.")
+    if reason == "done":
+        message = "The request with this key was carried out already; its answer was not kept."
+        return SentriError("IDEMPOTENCY_CONFLICT", message)
+    message = "A request with this key is still being carried out."
+    return SentriError("IDEMPOTENCY_CONFLICT", message, headers={hdrs.RETRY_AFTER: "1"})

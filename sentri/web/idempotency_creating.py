@@ -1,0 +1,42 @@
+"""From options to an idempotency middleware with its store."""
+
+from __future__ import annotations
+
+import logging
+from typing import Unpack
+
+from sentri.config.idempotency import IdempotencyKeywords, IdempotencyOptions
+from sentri.idempotency.memory import MemoryStore
+from sentri.idempotency.record import Store
+from sentri.web.idempotency import LEASE, Authority, IdempotencyMiddleware
+
+__all__ = ["create_idempotency_middleware", "middleware_of"]
+
+
+def create_idempotency_middleware(**options: Unpack[IdempotencyKeywords]) -> IdempotencyMiddleware:
+    """An idempotency middleware for any aiohttp application, with or without sentri's auth.
+
+    `app.on_shutdown.append(middleware.close)` ends it. With an auth object use `auth.idempotency_middleware()`.
+
+    Args:
+        options: docs/idempotent-requests.md has them all.
+
+    Raises:
+        SentriError: `CONFIGURATION_ERROR`, one message with everything that is wrong with the options.
+    """
+    return middleware_of(IdempotencyOptions.read(options), authority=None, logger=logging.getLogger("sentri"))
+
+
+def middleware_of(
+    options: IdempotencyOptions, *, authority: Authority | None, logger: logging.Logger
+) -> IdempotencyMiddleware:
+    """The middleware with the store that the options ask for."""
+    return IdempotencyMiddleware(options, _store_of(options), authority=authority, logger=logger)
+
+
+def _store_of(options: IdempotencyOptions) -> Store:
+    if options.redis_url is None:
+        return MemoryStore(ttl=options.ttl, lease=LEASE, max_size=options.max_size, max_bytes=options.max_bytes)
+    from sentri.idempotency.redis import RedisStore  # noqa: PLC0415 - here alone: without a URL nothing loads redis
+
+    return RedisStore(options.redis_url.url, namespace=options.namespace, ttl=options.ttl, lease=LEASE)

@@ -1,0 +1,140 @@
+"""What identifies a keyed request: its key, whose it is, and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import StreamReader, hdrs, web
+
+from sentri.errors import SentriError
+from sentri.idempotency.record import Scope
+from sentri.identity import AuthUser
+
+__all__ = ["caller_by_headers", "caller_named", "fingerprint_of", "key_of", "scope_of", "verified_caller"]
+
+_MOST_CHARACTERS: Final = 255
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_QUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)
+_ESCAPED: Final = re.compile(r'\\(["\\])')
+
+
+def key_of(request: web.BaseRequest, headers: Sequence[str]) -> str | None:
+    """The key that one of the headers carries, bare or as a quoted string (RFC 8941, section 3.3.3); None without.
+
+    Raises `VALIDATION_ERROR` for a malformed key, and for several that differ.
+    """
+    keys = {_unquoted(value.strip()) for name in headers for value in request.headers.getall(name, ())}
+    if not keys:
+        return None
+    key = keys.pop()
+    if keys:
+        raise SentriError("VALIDATION_ERROR", f"{headers[-1]}: several keys were sent, and they differ.")
+    if not _VISIBLE.fullmatch(key):
+        raise SentriError(
+            "VALIDATION_ERROR", f"{headers[-1]}: must have 1 to {_MOST_CHARACTERS} visible ASCII characters."
+        )
+    return key
+
+
+def _unquoted(value: str) -> str:
+    """The key itself; of what only begins like a quoted string nothing, which is no key."""
+    if not value.startswith('"'):
+        return value
+    quoted = _QUOTED.fullmatch(value)
+    return "" if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
+
+
+def verified_caller(user: AuthUser) -> bytes:
+    """The caller that an authenticated request comes from."""
+    return _digest(b"sentri.user", user.issuer or "", user.id)
+
+
+def caller_named(name: str) -> bytes:
+    """The caller that the host names itself."""
+    return _digest(b"sentri.named", name)
+
+
+def caller_by_headers(request: web.BaseRequest) -> bytes:
+    """The caller of a request that nobody authenticated: what it shows of itself, else its address."""
+    shown = [*request.headers.getall(hdrs.AUTHORIZATION, ()), "", *request.headers.getall(hdrs.COOKIE, ())]
+    if shown == [""]:
+        return _digest(b"sentri.address", request.remote or "")
+    return _digest(b"sentri.headers", *shown)
+
+
+def scope_of(request: web.BaseRequest, caller: bytes, key: str) -> Scope:
+    """Where the key counts."""
+    return Scope(_digest(b"sentri.scope", *_place(request, caller, key)), caller)
+
+
+async def fingerprint_of(request: web.Request, caller: bytes, key: str) -> bytes:
+    """What tells this body from another one. A multipart body is not read: its length and type stand for it.
+
+    The digest is keyed with the idempotency key itself, which no store ever sees: who reads the store cannot try out
+    what the body may have been, such as a password.
+    """
+    seal = _digest(b"sentri.seal", *_place(request, caller, key))
+    digest = hashlib.blake2b(digest_size=32, key=seal, person=b"sentri.body")
+    if request.content_type.startswith("multipart/"):
+        length = "unknown" if request.content_length is None else str(request.content_length)
+        digest.update(f"{request.content_type} {length}".encode(errors="surrogateescape"))
+    else:
+        digest.update(request.headers.get(hdrs.CONTENT_TYPE, "").strip().encode(errors="surrogateescape") + b"\0")
+        digest.update(await _body_of(request))
+    return digest.digest()
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """The body, which stays there for the handler, whether it reads the whole or the stream.
+
+    Raises `PAYLOAD_TOO_LARGE` over the application's `client_max_size`, `VALIDATION_ERROR` for one that breaks off.
+    """
+    try:
+        if not request.can_read_body:
+            return await request.read()  # nothing, or what a middleware before us has read
+        return await _peeked(request)
+    except (ConnectionError, web.RequestPayloadError):
+        raise SentriError("VALIDATION_ERROR", "body: did not arrive as a whole.") from None
+
+
+async def _peeked(request: web.Request) -> bytes:
+    most = request.client_max_size
+    body = bytearray()
+    while chunk := await request.content.readany():
+        body += chunk
+        if most and len(body) > most:
+            raise SentriError("PAYLOAD_TOO_LARGE", f"The body must have at most {most} bytes.")
+    if body:
+        _put_back(request, bytes(body))
+    return bytes(body)
+
+
+def _put_back(request: web.Request, body: bytes) -> None:
+    """Give the request its body back, as if nobody had read it."""
+    # Not `request.read()`, which keeps what it has read: a handler that reads the stream would find nothing there, and
+    # the middlewares behind us could not clone the request. The one public way to fill a stream again, `unread_data`,
+    # warns about itself, and warnings can be silenced for the whole process only.
+    content = StreamReader(request.protocol, limit=len(body) + 1, loop=asyncio.get_running_loop())
+    content.feed_data(body)
+    content.feed_eof()
+    request._payload = content  # noqa: SLF001 - as above
+    request._cache["content"] = content  # noqa: SLF001
+    if request.content is not content or not request.can_read_body:
+        raise RuntimeError("this version of aiohttp keeps the body of a request elsewhere")
+
+
+def _place(request: web.BaseRequest, caller: bytes, key: str) -> tuple[str | bytes, ...]:
+    return caller, request.method, request.rel_url.raw_path_qs, key
+
+
+def _digest(purpose: bytes, *parts: str | bytes) -> bytes:
+    """32 bytes, different for different lists of parts and for different purposes."""
+    digest = hashlib.blake2b(digest_size=32, person=purpose)
+    for part in parts:
+        data = part.encode(errors="surrogateescape") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.digest()

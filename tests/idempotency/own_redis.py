@@ -1,0 +1,73 @@
+"""A Redis that a test may stop: a process of its own, on a port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import redis
+
+
+class OwnRedis:
+    """`redis-server` without persistence. Started when it is made."""
+
+    def __init__(self) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            required = os.environ.get("SENTRI_TEST_SERVICES") == "required"
+            (pytest.fail if required else pytest.skip)("redis-server is not installed")
+        self._program = program
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Empty, and ready when this returns."""
+        self._process = subprocess.Popen(
+            [self._program, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(200):
+            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(self.url) as client:
+                client.ping()
+                return
+            time.sleep(0.02)
+        pytest.fail("redis-server does not answer")
+
+    def stop(self) -> None:
+        """At once, with whatever it was doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """It keeps its connections and says nothing more."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def keys(self) -> int:
+        """How many it holds."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.dbsize())
+
+    def connections(self) -> int:
+        """How many others are connected."""
+        with redis.Redis.from_url(self.url) as client:
+            return len(client.client_list()) - 1
+
+    def hang_up(self) -> None:
+        """Close every connection of others."""
+        with redis.Redis.from_url(self.url) as client:
+            client.client_kill_filter(_type="normal", skipme=True)

@@ -1,0 +1,101 @@
+"""What guards said ahead of their turn counts once, for this very request, and for nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from sentri.idempotency.memory import MemoryStore
+from sentri.idempotency.record import Begun, StoreUnavailable
+from tests.idempotency.application import Counter, new_key, refused, replayed, sharing, until
+from tests.support import Api, serving
+
+
+@pytest.fixture
+async def serve(make_auth, database):
+    """A function that serves an application of an auth server; POST with a key."""
+    clients = []
+
+    async def make(wire, *between):
+        auth = make_auth()
+        app = web.Application(middlewares=[auth.error_middleware(), auth.idempotency_middleware(), *between])
+        app.add_subapp("/auth", auth.app())
+        wire(auth, app)
+        clients.append(serving(app))
+        await clients[-1].start_server()
+        return Api(auth, clients[-1], database)
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+async def test_a_clone_with_another_token_is_asked_again(serve):
+    """A middleware behind us that changes who asks opens nothing."""
+
+    @web.middleware
+    async def without_token(request, handler):
+        return await handler(request.clone(headers={}))
+
+    ran = []
+
+    def wire(auth, app):
+        @auth.protect
+        async def handler(request):
+            ran.append(request)
+            return web.Response()
+
+        app.router.add_post("/", handler)
+
+    api = await serve(wire, without_token)
+    pair = await api.session()
+    response = await api.post("/", token=pair.access_token, headers={"Idempotency-Key": new_key()})
+    await refused(response, 401, "UNAUTHORIZED")
+    assert ran == []
+
+
+async def test_a_guard_that_is_passed_again_is_asked_again(serve):
+    """The first pass was given ahead; what the handler did since may have changed the answer."""
+    asked, steps = [], []
+
+    def only_once(request, user):
+        asked.append(user.id)
+        return len(asked) == 1
+
+    def wire(auth, app):
+        @auth.permit(only_once)
+        async def step(request):
+            steps.append(request)
+            return await step(request) if len(steps) == 1 else web.Response()
+
+        app.router.add_post("/", step)
+
+    api = await serve(wire)
+    pair = await api.session()
+    response = await api.post("/", token=pair.access_token, headers={"Idempotency-Key": new_key()})
+    await refused(response, 403, "FORBIDDEN")
+    assert (len(asked), len(steps)) == (2, 1)
+
+
+class Deaf(MemoryStore):
+    """Takes the first key, and its answer gets lost on the way."""
+
+    lost = 0
+
+    async def begin(self, scope, fingerprint, owner):
+        found = await super().begin(scope, fingerprint, owner)
+        if not self.lost and found == Begun():
+            self.lost += 1
+            raise StoreUnavailable
+        return found
+
+
+async def test_a_key_that_was_taken_unheard_is_given_back():
+    handler, key = Counter(), new_key()
+    store = Deaf(ttl=60, lease=1000, max_size=100, max_bytes=1 << 20)
+    async with sharing(store, handler, lease=1000, wait=0) as running:
+        await refused(await running.post("/", key), 503, "SERVICE_UNAVAILABLE")
+        await until(lambda: len(store) == 0)
+        assert (await running.post("/", key)).status == 201
+        assert replayed(await running.post("/", key))
+    assert len(handler.runs) == 1

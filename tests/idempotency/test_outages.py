@@ -1,0 +1,170 @@
+"""Redis goes down and comes back: nothing hangs, nothing runs twice, and nobody restarts anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter as Count
+
+import pytest
+from aiohttp import DummyCookieJar, web
+
+import sentri
+from sentri.idempotency.redis import RedisStore
+from tests.idempotency.application import Counter, Running, new_key, refused, replayed, sharing, until
+from tests.support import serving
+
+
+@pytest.fixture
+async def on(own_redis):
+    """A function that starts an application on the Redis that may be stopped."""
+    clients = []
+
+    async def make(handler, **options):
+        middleware = sentri.create_idempotency_middleware(redis_url=own_redis.url, **options)
+        app = web.Application(middlewares=[middleware])
+        app.router.add_post("/", handler.handle)
+        app.on_shutdown.append(middleware.close)
+        clients.append(serving(app, DummyCookieJar()))
+        await clients[-1].start_server()
+        return Running(clients[-1], middleware)
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+async def test_a_key_that_cannot_be_looked_up_is_a_retryable_503(own_redis, on):
+    handler, key = Counter(), new_key()
+    running = await on(handler)
+    own_redis.stop()
+    response = await running.post("/", key)
+    await refused(response, 503, "SERVICE_UNAVAILABLE")
+    assert response.headers["Retry-After"] == "1"
+    assert (await running.post("/")).status == 201, "without a key nothing is asked of the store"
+    own_redis.start()
+    assert (await running.post("/", key)).status == 201
+    assert replayed(await running.post("/", key))
+    assert len(handler.runs) == 2
+
+
+async def test_bypass_runs_without_the_guarantee(own_redis, on):
+    handler, key = Counter(), new_key()
+    running = await on(handler, on_store_error="bypass")
+    own_redis.stop()
+    assert [(await running.post("/", key)).status for _ in range(2)] == [201, 201]
+    own_redis.start()
+    assert [replayed(await running.post("/", key)) for _ in range(2)] == [False, True]
+    assert len(handler.runs) == 3
+
+
+async def test_a_redis_that_says_nothing_more_hangs_nobody(own_redis, on):
+    running = await on(Counter())
+    await running.post("/", new_key())
+    own_redis.freeze()
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*(running.post("/", new_key()) for _ in range(100)))
+    assert {each.status for each in answers} == {503}
+    own_redis.thaw()
+    assert (await running.post("/", new_key())).status == 201
+
+
+async def test_a_store_that_fails_after_the_run_changes_no_answer_and_hears_of_it_later(own_redis, on):
+    handler, key = Counter(), new_key()
+    handler.gate.clear()
+    running = await on(handler)
+    first = asyncio.create_task(running.post("/", key))
+    await handler.started.wait()
+    own_redis.stop()
+    handler.gate.set()
+    assert (await first).status == 201
+    assert replayed(await running.post("/", key)), "this process knows it, though Redis does not"
+    own_redis.start()
+    await until(lambda: running.middleware.busy == 0)
+    another = await on(handler)
+    assert replayed(await another.post("/", key)), "and now Redis does too"
+    assert len(handler.runs) == 1
+
+
+async def test_a_lease_that_redis_lost_is_taken_again_by_whoever_runs(own_redis):
+    handler, key = Counter(), new_key()
+    handler.gate.clear()
+    stores = [RedisStore(own_redis.url, namespace="n", ttl=60, lease=1.0) for _ in range(2)]
+    async with (
+        sharing(stores[0], handler, lease=1.0) as one,
+        sharing(stores[1], handler, lease=1.0, wait=0.1) as other,
+    ):
+        first = asyncio.create_task(one.post("/", key))
+        await handler.started.wait()
+        own_redis.stop()
+        own_redis.start()
+        await until(own_redis.keys)  # the next renewal
+        await refused(await other.post("/", key), 409, "IDEMPOTENCY_CONFLICT")
+        handler.gate.set()
+        assert (await first).status == 201
+        assert replayed(await other.post("/", key))
+    assert len(handler.runs) == 1
+
+
+async def test_an_outage_is_told_once_and_so_is_its_end(own_redis, on, caplog):
+    running = await on(Counter())
+    own_redis.stop()
+    await asyncio.gather(*(running.post("/", new_key()) for _ in range(20)))
+    own_redis.start()
+    await asyncio.gather(*(running.post("/", new_key()) for _ in range(20)))
+    assert [record.getMessage() for record in caplog.records if record.name == "sentri"] == [
+        "The idempotency store fails: Redis failed with ConnectionError",
+        "The idempotency store answers again.",
+    ]
+
+
+async def test_no_failure_shows_the_password(on, own_redis, caplog):
+    caplog.set_level(logging.DEBUG)
+    middleware = sentri.create_idempotency_middleware(redis_url="redis://user:swordfish@127.0.0.1:1/0")
+    app = web.Application(middlewares=[middleware])
+    app.router.add_post("/", Counter().handle)
+    async with serving(app) as client:
+        response = await Running(client, middleware).post("/", new_key())
+        assert "swordfish" not in await response.text()
+    await middleware.close()
+    assert "swordfish" not in caplog.text
+    assert "swordfish" not in repr(vars(middleware))
+
+
+async def test_a_thousand_requests_while_redis_is_stopped_and_started(own_redis, on):
+    """As clients should: each tries one key until it gets a 2xx."""
+    done = Count()
+
+    class Paying:
+        async def handle(self, request):
+            done[await request.text()] += 1
+            await asyncio.sleep(0.002)
+            return web.Response(status=201)
+
+    running = await on(Paying())
+    slowest, answers, refusals = 0.0, Count(), Count()
+
+    async def client(number):
+        nonlocal slowest
+        key = new_key()
+        while True:
+            begun = asyncio.get_running_loop().time()
+            response = await running.post("/", key, f"order {number}")
+            slowest = max(slowest, asyncio.get_running_loop().time() - begun)
+            if response.status == 201:
+                answers[number] += 1
+                return
+            assert response.status == 503, await response.text()
+            refusals[number] += 1
+            await asyncio.sleep(0.05)
+
+    clients = [asyncio.create_task(client(number)) for number in range(1000)]
+    await until(lambda: len(done) > 300)
+    own_redis.stop()
+    await until(lambda: len(refusals) > 50)
+    await asyncio.to_thread(own_redis.start)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*clients)
+    assert answers.total() == done.total() == len(done) == 1000
+    assert refusals, "Redis was really away"
+    assert slowest < 10
