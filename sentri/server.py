@@ -29,7 +29,7 @@ from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
 from sentri.tokens.access import AccessClaims
-from sentri.tokens.compact import UnverifiedToken
+from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
@@ -57,17 +57,23 @@ class AuthServer(Auth):
         options: what `ServerOptions.read` made of the configuration.
         clock: the source of time for everything that expires.
         key_times: how long keys are published, cached and waited for.
+        algorithm_stated: whether somebody chose the algorithm; else rotations keep the one that there is.
     """
 
     def __init__(
-        self, options: ServerOptions, *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+        self,
+        options: ServerOptions,
+        *,
+        clock: Clock = system_clock,
+        key_times: KeyTimes | None = None,
+        algorithm_stated: bool = True,
     ) -> None:
         super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
         self._options = options
         self._clock = clock
         self._key_times = key_times or KeyTimes()
         self._database = Database(options.db, logger=options.logger)
-        self._keys: Keys = keys_of(options, self._database, clock, self._key_times)
+        self._keys: Keys = keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
         self._context = context_of(options, self._keys, clock, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
@@ -141,6 +147,7 @@ class AuthServer(Auth):
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
+            verify=self._verify_expired_or_not,
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
         errors = SubApplicationErrors(self._logger, self._report)
@@ -287,6 +294,7 @@ class AuthServer(Auth):
             cookies=self._cookies,
             cross_site=self._cross_site,
             verify=self._verify_expired_or_not,
+            is_void=self._is_of_ended_key,
             verify_refresh=self._verify_refresh_expired_or_not,
             check=self._check_session,
             silent=silent_refresh(self._context, self._services, self._use) if both else None,
@@ -332,15 +340,15 @@ class AuthServer(Auth):
 
     async def _learned(self, error: SentriError, token: str) -> bool:
         """Whether the token was refused for a key that another process has made just now."""
-        if error.code != "TOKEN_INVALID":
-            return False
-        try:
-            kid = UnverifiedToken(token).kid
-        except SentriError:
-            return False
-        return await self._keys.learn(kid)
+        return error.code == "TOKEN_INVALID" and await self._keys.learn(_kid_of(token))
+
+    def _is_of_ended_key(self, token: str) -> bool:
+        """Whether somebody ended the key of the token, as of a leaked one. One that retired in its order is none."""
+        return self._keys.was_ended(_kid_of(token))
 
     async def _recheck(self, known: Authentication) -> AuthUser:
+        if self._is_of_ended_key(known.token):
+            raise refused()
         return await self._check_session(known.user)
 
     async def _check_session(self, user: AuthUser) -> AuthUser:
@@ -399,6 +407,15 @@ class AuthServer(Auth):
         return await self._context.hasher.verify(check_password(password), hashed)
 
 
+def _kid_of(token: str) -> str:
+    """The key id that a token names; nothing where it names none."""
+    try:
+        kid = UnverifiedToken(token).kid
+    except SentriError:
+        return ""
+    return kid if isinstance(kid, str) else ""
+
+
 def server_of_options(
     given: Mapping[str, Any], *, clock: Clock = system_clock, key_times: KeyTimes | None = None
 ) -> AuthServer:
@@ -412,7 +429,7 @@ def server_with_generated_keys(
 ) -> AuthServer:
     """The server with RSA-2048 keys of its own. Raises `CONFIGURATION_ERROR` with every finding."""
     options = ServerOptions.read({"algorithm": "RS256", **given}, lambda _: _not_for_generated(given))
-    return AuthServer(options, clock=clock, key_times=key_times)
+    return AuthServer(options, clock=clock, key_times=key_times, algorithm_stated=False)
 
 
 def _not_for_generated(given: Mapping[str, Any]) -> list[str]:

@@ -69,8 +69,13 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
     )
 
 
-def keys_of(options: ServerOptions, database: Database, clock: Clock, times: KeyTimes) -> Keys:
-    """Where the signing keys come from: the database, the configuration, or this process's memory."""
+def keys_of(
+    options: ServerOptions, database: Database, clock: Clock, times: KeyTimes, *, algorithm_stated: bool = True
+) -> Keys:
+    """Where the signing keys come from: the database, the configuration, or this process's memory.
+
+    Keys that are kept change to another algorithm only where somebody stated it.
+    """
     algorithm = algorithm_named(options.algorithm)
     if algorithm is None:
         raise ConfigurationError(f"algorithm is {options.algorithm!r}")
@@ -78,10 +83,17 @@ def keys_of(options: ServerOptions, database: Database, clock: Clock, times: Key
     if options.key_encryption_secret is None:
         return FixedKeys(secrets, algorithm) if secrets else GeneratedKeys(algorithm)
     encryption = KeyEncryption(options.key_encryption_secret)
+    maker = KeyMaker(
+        algorithm,
+        encryption,
+        clock,
+        token_lifetime=options.access_expires_in,
+        algorithm_stated=algorithm_stated,
+    )
     return PersistedKeys(
         SigningKeys(database),
         encryption,
-        KeyMaker(algorithm, encryption, clock, token_lifetime=options.access_expires_in),
+        maker,
         configured=[SigningKey.of_secret(secret, algorithm) for secret in secrets],
         clock=clock,
         times=times,

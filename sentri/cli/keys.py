@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncclick
 
 from sentri.cli.logs import write_logs
-from sentri.cli.opening import auth_of, opened, settings_of
+from sentri.cli.opening import auth_of, database_shown, opened, settings_of
 from sentri.cli.options import database_url
+from sentri.config.database import read_database
+from sentri.config.environment import Settings
+from sentri.errors import ConfigurationError, SentriError
+from sentri.storage.database import Database
+from sentri.storage.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
     from sentri import KeyInfo
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["keys"]
 
+_WHICH: Final = (
+    "SENTRI_DATABASE_URL or --database-url says which database is the server's, `sentri migrate` upgrades it"
+)
 _HEADINGS: Final = ("KID", "PURPOSE", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL")
 
 
@@ -35,7 +44,7 @@ def keys() -> None:
 @database_url
 async def list_(database_url: str | None) -> None:
     """Show every key and what it is for. Times are UTC."""
-    async with _opened(database_url) as keys:
+    async with _opened(database_url) as (keys, _):
         asyncclick.echo(_table(await keys.list()))
 
 
@@ -47,9 +56,9 @@ async def rotate(database_url: str | None) -> None:
     It is published from now on, and signs as soon as every client knows it. Where one is waiting already, nothing is
     made.
     """
-    async with _opened(database_url) as keys:
+    async with _opened(database_url) as (keys, place):
         key = await keys.rotate()
-    asyncclick.echo(f"{key.kid} is published, and signs from {_shown(key.signs_at)}.")
+    asyncclick.echo(f"{key.kid} is published, and signs from {_shown(key.signs_at)} ({place}).")
 
 
 @keys.command()
@@ -61,29 +70,55 @@ async def retire(kid: str | None, database_url: str | None, *, now: bool) -> Non
 
     Without --now it leaves in order: one that signs is rotated, one that waits is withdrawn.
     """
-    async with _opened(database_url) as keys:
+    async with _opened(database_url, at_least=1) as (keys, place):
         key = await keys.retire(kid, now=now)
         signing = [other for other in await keys.list() if (other.state, other.purpose) == ("signing", key.purpose)]
-    asyncclick.echo(_told(key))
+    asyncclick.echo(f"{_told(key)} ({place})")
     for other in signing if now else ():
         asyncclick.echo(f"{other.kid} signs.")
 
 
 @asynccontextmanager
-async def _opened(database_url: str | None) -> AsyncIterator[ServerKeys]:
+async def _opened(database_url: str | None, *, at_least: int = 0) -> AsyncIterator[tuple[ServerKeys, str]]:
+    """The keys, and the database that they are in. None is made: in an emergency the wrong one must not say that all
+    is done.
+    """
     settings = settings_of(database_url=database_url)
     auth = auth_of(settings)
+    if "key_encryption_secret" not in settings.options:
+        raise ConfigurationError(settings.in_own_words("key_encryption_secret is required: it keeps the keys"))
     write_logs()
+    await _check_tables(settings, at_least=at_least)
     async with opened(auth, settings):
-        if settings.options.get("migrate_on_startup", True):
-            await auth.migrate()
-        yield auth.keys
+        yield auth.keys, database_shown(settings)
+
+
+async def _check_tables(settings: Settings, *, at_least: int) -> None:
+    """Raises where the database is not one of a server's, or has fewer keys than it would have."""
+    options, shown = read_database(settings.options["db"]), database_shown(settings)
+    if options.dialect == "sqlite" and not _exists(options.database):
+        raise asyncclick.ClickException(f"{shown} does not exist; {_WHICH}")
+    database = Database(options)
+    try:
+        await database.open()
+        store = SigningKeys(database)
+        found = len(await store.read()) if await store.ready() else -1
+    except SentriError as error:
+        raise SentriError(error.code, f"{shown} does not answer.") from None
+    finally:
+        await database.close()
+    if found < at_least:
+        raise asyncclick.ClickException(f"{shown} has no {'signing keys' if found == 0 else 'sentri_keys'}; {_WHICH}")
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()
 
 
 def _told(key: KeyInfo) -> str:
     if key.state == "retired":
-        return f"{key.kid} is refused since {_shown(key.verifies_until)}."
-    return f"{key.kid} signs until {_shown(key.retires_at)}, and verifies until {_shown(key.verifies_until)}."
+        return f"{key.kid} is refused since {_shown(key.verifies_until)}"
+    return f"{key.kid} signs until {_shown(key.retires_at)}, and verifies until {_shown(key.verifies_until)}"
 
 
 def _table(infos: Sequence[KeyInfo]) -> str:

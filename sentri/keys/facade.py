@@ -37,10 +37,11 @@ class ServerKeys:
 
         In order, without `now`: one that signs is rotated, one that waits is withdrawn, one that is retiring already
         goes on so. With `now=True`, for a leaked key: it is refused from this moment on, here, and within 5 s in every
-        process of the server; waiting keys are withdrawn; a key that was never published signs at once. Of the refresh
-        tokens' key that ends every login.
+        process of the server; waiting keys are withdrawn, and one that began to sign a minute ago; a key that was never
+        published signs at once. Of the refresh tokens' key that ends every login.
 
-        Raises `NOT_FOUND` for an unknown `kid`, and `VALIDATION_ERROR` for a key that cannot leave in order.
+        Raises `NOT_FOUND` for an unknown `kid`, and `VALIDATION_ERROR` for a key that cannot leave in order, for one of
+        the configured `secret`, and for `now=True` without a `kid` within a minute of a change of keys.
         """
         keys = await self._kept()
         return await retire_now(keys, kid) if now else await retire(keys, kid)

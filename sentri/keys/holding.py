@@ -24,19 +24,23 @@ class HeldKeys:
     Attributes:
         verifying: the public halves. A key stays the same object for as long as it verifies.
         signing: the decrypted keys, of those that sign or will.
-        refused: the text of a private part that could not be decrypted; empty for a row whose public half is wrong.
+        refused: the rows whose private part could not be decrypted, or is missing, or whose public half is wrong.
     """
 
     verifying: Mapping[str, VerifyingKey] = field(default_factory=dict)
     signing: Mapping[str, SigningKey] = field(default_factory=dict, repr=False)
-    refused: Mapping[str, str] = field(default_factory=dict, repr=False)
+    refused: Mapping[str, KeyRecord] = field(default_factory=dict, repr=False)
+
+    def has(self, kid: str) -> bool:
+        """Whether the process has something of the key."""
+        return kid in self.verifying or kid in self.signing
 
     def renewed(self, records: Iterable[KeyRecord], to_sign: Collection[str], encryption: KeyEncryption) -> HeldKeys:
         """What it has after a look at the table. Not for the event loop: it decrypts what it did not have.
 
         Args:
             records: those that verify. What they do not name is forgotten.
-            to_sign: the `kid` of those that sign or will; of others no private part is taken out.
+            to_sign: the `kid` of those that sign or will; of others no private part is kept.
             encryption: what decrypts.
         """
         taking = _Taking(self, to_sign, encryption)
@@ -51,32 +55,32 @@ class _Taking:
     def __init__(self, before: HeldKeys, to_sign: Collection[str], encryption: KeyEncryption) -> None:
         self.verifying: dict[str, VerifyingKey] = {}
         self.signing: dict[str, SigningKey] = {}
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, KeyRecord] = {}
         self._before = before
         self._to_sign = to_sign
         self._encryption = encryption
 
     def take(self, record: KeyRecord) -> None:
-        if record.purpose == "access":
-            public = self._before.verifying.get(record.kid) or _public(record)
-            if public is None:
-                self.refused[record.kid] = ""
-                return
-            self.verifying[record.kid] = public
-        self._take_private(record)
-
-    def _take_private(self, record: KeyRecord) -> None:
-        kid, text = record.kid, record.private_key
-        if kid in self._before.signing:
-            self.signing[kid] = self._before.signing[kid]
-        elif text is not None and kid in self._to_sign:
-            key = None if self._before.refused.get(kid) == text else self._decrypted(record)
+        kid, public = record.kid, self._before.verifying.get(record.kid)
+        key = self._before.signing.get(kid)
+        if key is None and (public is None or kid in self._to_sign):
+            key = self._decrypted(record)
             if key is None:
-                self.refused[kid] = text
-            else:
-                self.signing[kid] = key
+                self.refused[kid] = record
+        # Who can write to the table, and has not the secret, adds nothing that verifies: a public half is not enough.
+        if public is None and key is not None and record.purpose == "access":
+            public = _public(record)
+            if public is None:
+                self.refused[kid] = record
+                return
+        if public is not None:
+            self.verifying[kid] = public
+        if key is not None and (kid in self._to_sign or kid in self._before.signing):
+            self.signing[kid] = key
 
     def _decrypted(self, record: KeyRecord) -> SigningKey | None:
+        if self._before.refused.get(record.kid) == record:
+            return None
         try:
             return self._encryption.decrypt(record)
         except NotDecrypted:

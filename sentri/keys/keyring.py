@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,13 +23,20 @@ class KeyRing:
         signing: what signs access tokens; None where this process has no key that it may sign with.
         verifying: what verifies them, the signing one first.
         refresh_keys: of refresh tokens: the first signs, all verify.
+        signing_until: when what signs is refused: no token of it lives longer.
     """
 
-    __slots__ = ("_by_kid", "_keys", "_refresh_keys", "_signing")
+    __slots__ = ("_by_kid", "_keys", "_refresh_keys", "_signing", "signing_until")
 
     def __init__(
-        self, signing: SigningKey | None, verifying: Sequence[VerifyingKey], refresh_keys: Sequence[SigningKey]
+        self,
+        signing: SigningKey | None,
+        verifying: Sequence[VerifyingKey],
+        refresh_keys: Sequence[SigningKey],
+        *,
+        signing_until: float = math.inf,
     ) -> None:
+        self.signing_until = signing_until
         self._signing = signing
         self._keys = tuple(verifying)
         self._refresh_keys = tuple(refresh_keys)
@@ -89,6 +97,10 @@ class Keys:
 
     async def learn(self, kid: object) -> bool:  # noqa: ARG002 - for those who can learn
         """Whether there is a key of that name by now, which there was not when a token was refused."""
+        return False
+
+    def was_ended(self, kid: str) -> bool:  # noqa: ARG002 - for those whose keys can be ended
+        """Whether somebody ended the key of that name, as of the last look: its tokens are not old but refused."""
         return False
 
     async def close(self) -> None:

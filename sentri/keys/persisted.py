@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from sentri.clock import Clock
-from sentri.errors import ConfigurationError
+from sentri.errors import ConfigurationError, SentriError
 from sentri.keys.encrypting import KeyEncryption
 from sentri.keys.holding import HeldKeys
 from sentri.keys.keyring import KeyRing, Keys
+from sentri.keys.looking import NEVER, Budget, Instant
 from sentri.keys.making import KeyMaker
+from sentri.keys.news import News
 from sentri.keys.polling import Polling
 from sentri.keys.records import KeyRecord, KeyStore, Purpose
 from sentri.keys.signing import SigningKey
-from sentri.keys.snapshot import PURPOSES, Moment, Snapshot
+from sentri.keys.snapshot import Moment, Snapshot
 from sentri.keys.timeline import KeyInfo, KeyTimes, Timeline
+from sentri.keys.worker import Worker
 
 __all__ = ["PersistedKeys"]
 
-_PATIENCE: Final = 2.0  # seconds for a look: with the pause before it, less than the five that are promised
+_PATIENCE: Final = 1.5  # seconds for a look: with the pause before it, less than the five that are promised
+_GRACE: Final = 0.25  # seconds for what is new to be decrypted, before what was ended goes without it
+_FRESH: Final = 4.5  # seconds after a look in which its keys are trusted: less than the five, for what a request takes
+_LONGEST: Final = 5.0  # seconds for a look that requests wait for: what they may wait for the database anyway
+_SEARCHES: Final = 3  # looks for keys that a token names, in …
+_SEARCHING: Final = 6.0  # … so many seconds
 
 
 class PersistedKeys(Keys):
@@ -47,16 +56,20 @@ class PersistedKeys(Keys):
         logger: logging.Logger,
     ) -> None:
         self.store = store
-        self.maker = maker
         self.clock = clock
         self.times = times
+        self._maker = maker
         self._encryption = encryption
         self._configured = tuple(configured)
-        self._logger = logger
+        self._news = News(logger)
         self._looking = Polling(self._look, pause=times.notice, what="reading the signing keys", logger=logger)
+        self._worker = Worker("sentri-keys")
+        self._life: object | None = None  # from an `open` to the next `close`
         self._turn = asyncio.Lock()
-        self._next_search = -math.inf
-        self._snapshot = self._taken([], HeldKeys())
+        self._shared: asyncio.Task[None] | None = None
+        self._searches = Budget(_SEARCHES, within=_SEARCHING)
+        self._seen = NEVER
+        self._whole = self._snapshot = self._taken([], HeldKeys())
         self._moment: Moment | None = None
 
     # --- the ring
@@ -82,8 +95,28 @@ class PersistedKeys(Keys):
         """Every key as of the last look, access keys first, in order of their making."""
         return self._snapshot.infos(self.clock())
 
-    def _taken(self, records: Sequence[KeyRecord], held: HeldKeys) -> Snapshot:
-        return Snapshot(records, held, self._configured, self.times)
+    def is_configured(self, kid: str | None) -> bool:
+        """Whether it is a key of the configuration; None stands for the one that signs."""
+        if kid is None:
+            return bool(self._configured) and self.timeline("access").signing(self.clock()) is None
+        return any(key.kid == kid for key in self._configured)
+
+    def was_ended(self, kid: str) -> bool:
+        # Whatever the clock says: a key that was ended is refused from the look on that finds it, and never again good.
+        return any(record.kid == kid and record.retired_at is not None for record in self._snapshot.records)
+
+    # --- making
+
+    async def make(self, line: Timeline, purpose: Purpose, *, signs_in: float) -> KeyRecord:
+        """The key that comes after those, of the algorithm of the one that signs unless somebody stated another."""
+        able = line.able
+        signing = line.signing(self.clock()) or (able[-1] if able else None) or (line.records or (None,))[-1]
+        after = None if signing is None else signing.algorithm
+        return await self._maker.make(purpose, line.next_generation(), signs_in=signs_in, after=after)
+
+    def wait_of(self, line: Timeline) -> float:
+        """Seconds until a key without a predecessor may sign: processes that have the configured ones alone follow."""
+        return self.times.publish_for if self._configured and not line.begun(self.clock()) else 0.0
 
     # --- life
 
@@ -91,39 +124,54 @@ class PersistedKeys(Keys):
         """Read the keys if their table is there, and begin to look after them. Raises `CONFIGURATION_ERROR` where
         `key_encryption_secret` does not decrypt those that sign.
         """
-        self._turn = asyncio.Lock()  # of this event loop, as the next line's time is
-        self._next_search = -math.inf
+        self._life = object()
+        self._turn = asyncio.Lock()  # of this event loop
+        self._shared = None
         self._moment = None
         if await self.store.ready():
             await self._load()
         self._looking.start()
 
     async def ready(self) -> None:
-        if self._moment is None:
-            if not await self.store.ready():
-                raise ConfigurationError(
-                    "the table sentri_keys is missing, or older than this version: `sentri migrate`, or "
-                    "await auth.migrate(), makes it"
-                )
-            await self._load()
+        """Make sure that `ring` answers, with keys of the last seconds: after a long outage, or when the machine slept,
+        somebody may have ended one. While the database is down it answers with those of the last look.
+        """
+        if self._moment is not None:
+            self._looking.start()
+            if not self._seen.was_within(_FRESH, self._now()):
+                with suppress(Exception):  # of which the look that is made every so often tells
+                    await self._looked()
+            return
+        if not await self.store.ready():
+            raise ConfigurationError(
+                "the table sentri_keys is missing, or older than this version: `sentri migrate`, or "
+                "await auth.migrate(), makes it"
+            )
+        await self._load()
 
     async def close(self) -> None:
-        await self._looking.stop()
+        self._life = None  # from here on no look that is under way changes anything
         self._moment = None  # without a look now and then they may be stale: a leaked key among them
+        await self._looking.stop()
+        shared, self._shared = self._shared, None
+        if shared is not None and shared.get_loop() is asyncio.get_running_loop():
+            shared.cancel()
+            await asyncio.wait((shared,))
+        self._worker.close()
+        self._maker.close()
+
+    # --- looking
 
     async def learn(self, kid: object) -> bool:
-        """Look at the table for a key that another process made since the last look: at most once in two seconds,
-        however many names are invented.
+        """Look at the table for a key that another process made since the last look: a few times in some seconds,
+        however many names are invented. A look that is under way costs nothing, but it may have begun too early.
         """
-        if not isinstance(kid, str) or self.ring().candidates(kid):
+        if not isinstance(kid, str) or self.ring().candidates(kid) or self.was_ended(kid):
             return False
-        now = asyncio.get_running_loop().time()
-        if now >= self._next_search:
-            self._next_search = now + _PATIENCE
-            await self._read(within=_PATIENCE)
-        elif self._turn.locked():  # somebody looks just now
-            async with self._turn:
-                pass
+        if self._is_looking:
+            await self._looked()
+        if not self.ring().candidates(kid) and (self._is_looking or self._searches.spend()):
+            await self._looked()
         return bool(self.ring().candidates(kid))
 
     async def refresh(self) -> None:
@@ -133,72 +181,108 @@ class PersistedKeys(Keys):
     async def _look(self) -> None:
         if self._moment is not None:
             await self._read(within=_PATIENCE)
+            self._news.signs(self._snapshot.stand_in(self.clock()))
             await self._maintain()
 
+    @property
+    def _is_looking(self) -> bool:
+        return self._shared is not None and not self._shared.done()
+
+    async def _looked(self) -> None:
+        """One look for all who ask while it is under way."""
+        shared = self._shared
+        if shared is None or not self._is_looking:
+            shared = self._shared = asyncio.create_task(self._read(within=_LONGEST))
+            shared.add_done_callback(_seen)
+        await asyncio.wait((shared,))  # unlike `await shared`: who is cancelled does not take it from the others
+        if shared.cancelled():  # by `close`
+            raise SentriError("SERVICE_UNAVAILABLE", "The server is stopping. Try again later.")
+        shared.result()
+
     async def _read(self, *, within: float | None) -> None:
-        async with self._turn:  # so that no older answer replaces a newer one
-            await self._take(await self.store.read(within=within))
+        life, begun = self._life, self._now()
+        records = await self.store.read(within=within)
+        if life is not self._life:
+            return
+        async with self._turn:  # for what is read, not for the reading: a slow answer holds nobody up
+            if life is self._life and begun >= self._seen:  # no older answer replaces a newer one
+                await self._take(records, life)
+                self._seen = begun
+
+    async def _take(self, records: Sequence[KeyRecord], life: object | None) -> None:
+        before = self._whole
+        if tuple(records) == before.records:
+            self._install(before)
+            return
+        rows = self._taken(records, before.held)
+        taking = self._worker.begin(partial(self._held, rows))
+        await asyncio.wait((taking,), timeout=_GRACE)
+        if life is self._life and not _succeeded(taking):
+            self._install(rows)  # what was ended does not wait for what is new
+        held = await self._worker.result(taking)
+        if life is self._life:
+            self._renew(self._taken(records, held))
 
     async def _load(self) -> None:
+        life = self._life
         async with self._turn:
             if self._moment is not None:
                 return
-            records = await self._complete()
-            await self._take(records, strict=True)
+            begun, whole = await self._complete()
+            if life is not self._life:
+                return
+            self._renew(whole)
+            self._seen = begun
         self._warn()
         await self._reencrypt()
         await self._maintain()
 
-    async def _complete(self) -> Sequence[KeyRecord]:
-        """The keys, with a first one of each purpose: made once, however many processes start."""
+    async def _complete(self) -> tuple[Instant, Snapshot]:
+        """The keys, with a first one of each purpose: made once, however many processes start, and never by one that
+        cannot decrypt those that are there.
+        """
         while True:
-            records = await self.store.read()
-            missing = [p for p in PURPOSES if not any(r.purpose == p and r.retired_at is None for r in records)]
+            begun = self._now()
+            rows = self._taken(await self.store.read(), self._whole.held)
+            held = await self._worker.run(partial(self._held, rows))
+            _check(rows.to_sign(self.clock()), held)
+            missing = [(purpose, rows.timeline(purpose)) for purpose in rows.missing()]
             if not missing:
-                return records
-            for purpose in missing:
-                generation = self._taken(records, HeldKeys()).timeline(purpose).next_generation()
-                waits = self.times.publish_for if self._configured and generation == 1 else 0.0
-                await self.store.add(await self.maker.make(purpose, generation, signs_in=waits))
+                return begun, self._taken(rows.records, held)
+            made = [await self.make(line, purpose, signs_in=self.wait_of(line)) for purpose, line in missing]
+            await self.store.add(*made)  # all or none: the keys of one process, and so of one secret
 
-    async def _take(self, records: Sequence[KeyRecord], *, strict: bool = False) -> None:
-        now, before = self.clock(), self._snapshot
-        if strict or tuple(records) != before.records:
-            rows = self._taken(records, HeldKeys())
-            to_sign = rows.to_sign(now)
-            held = await asyncio.to_thread(before.held.renewed, rows.verifying(now), to_sign, self._encryption)
-            if strict:
-                _check(to_sign, held)
-            self._tell(records, before.held, held)
-            self._snapshot = self._taken(records, held)
-        self._moment = self._snapshot.at(now)
+    def _taken(self, records: Sequence[KeyRecord], held: HeldKeys) -> Snapshot:
+        return Snapshot(records, held, self._configured, self.times)
 
-    def _tell(self, records: Sequence[KeyRecord], before: HeldKeys, taken: HeldKeys) -> None:
-        for record in records:
-            if record.retired_at is not None and (record.kid in before.verifying or record.kid in before.signing):
-                self._logger.warning("the signing key %s was ended: it is refused from now on", record.kid)
-        for kid in taken.refused.keys() - before.refused.keys():
-            self._logger.error(
-                "the signing key %s cannot be used: key_encryption_secret does not decrypt it, or its row was changed; "
-                "this process goes on with the keys that it has",
-                kid,
-            )
+    def _held(self, rows: Snapshot) -> HeldKeys:
+        now = self.clock()
+        return rows.held.renewed(rows.verifying(now), rows.to_sign(now), self._encryption)
+
+    def _renew(self, whole: Snapshot) -> None:
+        before, self._whole = self._whole, whole
+        self._install(whole)
+        self._news.found(before, whole)
+
+    def _install(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._moment = snapshot.at(self.clock())
+
+    def _now(self) -> Instant:
+        return Instant.now(self.clock())
+
+    # --- looking after the rows
 
     def _warn(self) -> None:
-        record = self.timeline("access").signing(self.clock())
-        if record is not None and record.algorithm != self.maker.algorithm.name:
-            self._logger.warning(
-                "the signing key %s is for %s, and algorithm is %s: the next rotation changes to that",
-                record.kid,
-                record.algorithm,
-                self.maker.algorithm.name,
-            )
+        record, maker = self.timeline("access").signing(self.clock()), self._maker
+        if record is not None and maker.algorithm_stated and record.algorithm != maker.algorithm.name:
+            self._news.another_algorithm(record, maker.algorithm)
 
     async def _reencrypt(self) -> None:
         """Bring every row under the first secret, so that it is enough from now on."""
         for record in self._snapshot.records:
             if record.private_key is not None:
-                text = await asyncio.to_thread(self._encryption.renewed, record)
+                text = await self._worker.run(partial(self._encryption.renewed, record))
                 if text is not None:
                     await self.store.reencrypt(record.kid, record.private_key, text)
 
@@ -213,7 +297,7 @@ class PersistedKeys(Keys):
                 await self._let_live(record)
 
     async def _let_live(self, record: KeyRecord) -> None:
-        lifetime = self.maker.token_lifetime
+        lifetime = self._maker.token_lifetime
         if record.token_lifetime < lifetime and await self.store.raise_lifetime(record.kid, lifetime):
             await self.refresh()
 
@@ -225,3 +309,12 @@ def _check(to_sign: Sequence[str], held: HeldKeys) -> None:
                 f"key_encryption_secret does not decrypt the signing key {kid} of the table sentri_keys, or its row "
                 "was changed; give the secret that the key was made with, also as the second of a list"
             )
+
+
+def _succeeded(done: asyncio.Future[HeldKeys]) -> bool:
+    return done.done() and not done.cancelled() and done.exception() is None
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # perhaps nobody waits for it any more

@@ -7,6 +7,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from sentri.keys.telling import tell
+
 __all__ = ["Polling"]
 
 
@@ -29,8 +31,9 @@ class Polling:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, in the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        """Begin, in the running event loop, or begin again where something ended it. Safe to repeat."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
         """End it and wait for that. Safe to repeat; what belonged to an event loop that is gone has ended with it."""
@@ -55,6 +58,7 @@ class Polling:
             return
         self._failing = failing
         if error is None:
-            self._logger.info("%s works again", self._what)
+            tell(self._logger, logging.INFO, "%s works again", self._what)
         else:
-            self._logger.error("%s fails (%s); it is tried again and again", self._what, type(error).__name__)
+            text = "%s fails (%s); it is tried again and again"
+            tell(self._logger, logging.ERROR, text, self._what, type(error).__name__)

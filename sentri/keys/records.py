@@ -50,13 +50,14 @@ class KeyStore(Protocol):
         """All keys. `within` (seconds) is for those who ask again and again: they tell of failures themselves."""
         ...
 
-    async def add(self, record: KeyRecord) -> bool:
-        """Insert the key; False when another process has taken its generation."""
+    async def add(self, *records: KeyRecord) -> bool:
+        """Insert the keys, all or none; False when another process has taken a generation of theirs."""
         ...
 
-    async def replace(self, kid: str, successor: KeyRecord) -> bool | None:
-        """End `kid` and every key of its purpose that does not sign yet, wipe them, and insert `successor`, all at
-        once, as of `successor.created_at`. False when `kid` was ended already; None when the generation is taken.
+    async def replace(self, ended: KeyRecord, successor: KeyRecord, *, signing_since: float) -> bool | None:
+        """End a key and every later one of its purpose but those that sign `signing_since` then, wipe them, and insert
+        `successor`, all at once, as of `successor.created_at`. False when the key was ended already; None when the
+        generation is taken.
         """
         ...
 

@@ -21,7 +21,7 @@ async def rotate(keys: PersistedKeys) -> KeyInfo:
         waiting = line.upcoming(keys.clock())
         if waiting is not None:
             return line.info(waiting, keys.clock())
-        made = await keys.maker.make("access", line.next_generation(), signs_in=keys.times.publish_for)
+        made = await keys.make(line, "access", signs_in=keys.times.publish_for)
         await keys.store.add(made)  # or somebody else was faster: then that one is waiting now
 
 
@@ -56,22 +56,40 @@ async def retire_now(keys: PersistedKeys, kid: str | None) -> KeyInfo:
     """End a leaked key at once, and let one sign that was never published. Keys that wait are withdrawn: they were in
     the same place. Whoever is second finds it done.
 
-    Raises `NOT_FOUND`.
+    A key that began to sign within `margin` waits by somebody's clock, and is withdrawn too.
+
+    Raises `NOT_FOUND`; `VALIDATION_ERROR` where it is not sure which key is meant, or where none of the table signs.
     """
     await keys.refresh()
+    if kid is None and not keys.is_configured(None) and keys.timeline("access").changes_about(keys.clock()):
+        raise SentriError(
+            "VALIDATION_ERROR",
+            "kid: the key that signs changes at about this time, and by another clock it may be another one. Name the "
+            "key that leaked.",
+        )
     _, record = _found(keys, kid)
     done: bool | None = None
     while done is None:
         line = keys.timeline(record.purpose)
-        if line.state(_named(line, record.kid), keys.clock()) == "retired":
+        named = _named(line, record.kid)
+        if line.state(named, keys.clock()) == "retired":
             break
-        done = await keys.store.replace(record.kid, await keys.maker.make(record.purpose, line.next_generation()))
+        successor = await keys.make(line, record.purpose, signs_in=keys.wait_of(line))
+        since = successor.created_at - keys.times.margin
+        done = await keys.store.replace(named, successor, signing_since=since)
         await keys.refresh()
     return await _told(keys, record.kid)
 
 
 def _found(keys: PersistedKeys, kid: str | None) -> tuple[Timeline, KeyRecord]:
-    """The key that is named, or the one that signs access tokens."""
+    """The key that is named, or the one that signs access tokens. Raises `NOT_FOUND`; `VALIDATION_ERROR` for a key
+    of the configuration, which is none of the table.
+    """
+    if keys.is_configured(kid):
+        raise SentriError(
+            "VALIDATION_ERROR",
+            "kid: that is the key of the configured secret, which signs or verifies along. Take it out of `secret`.",
+        )
     for line in (keys.timeline("access"), keys.timeline("refresh")):
         for record in line.records:
             by_default = kid is None and record.purpose == "access" and line.state(record, keys.clock()) == "signing"

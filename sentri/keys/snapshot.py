@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -56,33 +57,58 @@ class Snapshot:
 
     def to_sign(self, now: float) -> list[str]:
         """The `kid` of each key that signs or will."""
-        return [record.kid for record in self.verifying(now) if self._signs(record, now)]
+        return [
+            record.kid for line in (self._access, self._refresh) for record in line.able if _signs(record, line, now)
+        ]
 
-    def _signs(self, record: KeyRecord, now: float) -> bool:
-        line = self.timeline(record.purpose)
-        return now < line.superseded_at(record) or record is line.signing(now)
+    def missing(self) -> list[Purpose]:
+        """The purposes for which there is no key that could sign, now or later."""
+        return [purpose for purpose in PURPOSES if not self.timeline(purpose).able]
+
+    def record(self, kid: str) -> KeyRecord | None:
+        """The row of a key."""
+        return next((record for record in self.records if record.kid == kid), None)
+
+    def held_kids(self) -> list[str]:
+        """The `kid` of each key that this process has something of."""
+        return [record.kid for record in self.records if self.held.has(record.kid)]
 
     def at(self, now: float) -> Moment:
         """The ring of a moment."""
-        signing = self._signing(now)
+        signing, until = self._signing(now)
         first = None if signing is None else signing.kid
         held = self.held.verifying
         verifying = [held[record.kid] for record in self._access.verifying(now) if record.kid in held]
         verifying += [key.verifying for key in self._configured if key.kid not in held]
-        ring = KeyRing(signing, sorted(verifying, key=lambda key: key.kid != first), self._refresh_keys(now))
+        ring = KeyRing(
+            signing, sorted(verifying, key=lambda key: key.kid != first), self._refresh_keys(now), signing_until=until
+        )
         return Moment(ring, min(self._access.changes_after(now), self._refresh.changes_after(now)))
 
-    def _signing(self, now: float) -> SigningKey | None:
-        """The key that signs; where this process could not decrypt it, the newest other one that verifies."""
+    def _signing(self, now: float) -> tuple[SigningKey | None, float]:
+        """The key that signs, and when it is refused; where this process could not decrypt it, the newest other one
+        that verifies.
+        """
         record = self._access.signing(now)
-        otherwise = self._configured[0] if self._configured else None
-        if record is None:
-            return otherwise
         others = sorted(self._access.verifying(now), key=lambda r: (r.signs_at <= now, r.generation), reverse=True)
-        return next((key for r in (record, *others) if (key := self.held.signing.get(r.kid))), otherwise)
+        for each in () if record is None else (record, *others):
+            if each.kid in self.held.signing:
+                return self.held.signing[each.kid], self._access.verifies_until(each)
+        return (self._configured[0] if self._configured else None), math.inf
+
+    def stand_in(self, now: float) -> tuple[str, str | None] | None:
+        """The `kid` that should sign and that this process cannot sign with, and the one that signs in its place."""
+        record, signing = self._access.signing(now), self._signing(now)[0]
+        if record is None or (signing is not None and signing.kid == record.kid):
+            return None
+        return record.kid, None if signing is None else signing.kid
 
     def _refresh_keys(self, now: float) -> list[SigningKey]:
         held = self.held.signing
         kept = [held[record.kid] for record in reversed(self._refresh.verifying(now)) if record.kid in held]
         configured = [key.refresh_key() for key in self._configured]
         return [*configured, *kept] if self._refresh.signing(now) is None else [*kept, *configured]
+
+
+def _signs(record: KeyRecord, line: Timeline, now: float) -> bool:
+    return now < line.superseded_at(record) or record is line.signing(now)

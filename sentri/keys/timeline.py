@@ -37,7 +37,7 @@ class KeyTimes:
 
     max_age: float = 300.0
     publish_for: float = 900.0
-    notice: float = 2.0
+    notice: float = 1.5
     margin: float = 60.0
 
 
@@ -80,9 +80,14 @@ class Timeline:
         self._margin = times.margin
         self._waits = waits
 
+    @property
+    def able(self) -> list[KeyRecord]:
+        """Those that nobody ended, and that still have what they sign with."""
+        return [record for record in self.records if record.retired_at is None and record.private_key is not None]
+
     def signing(self, now: float) -> KeyRecord | None:
         """The one key that signs; None only where there is no key, or where somebody else signs."""
-        able = [record for record in self.records if record.retired_at is None and record.private_key is not None]
+        able = self.able
         for record in able:
             if record.signs_at <= now < self.superseded_at(record):
                 return record
@@ -98,7 +103,17 @@ class Timeline:
 
     def upcoming(self, now: float) -> KeyRecord | None:
         """The key that signs next."""
-        return next((record for record in self.records if self.state(record, now) == "upcoming"), None)
+        return next((record for record in self.able if self.state(record, now) == "upcoming"), None)
+
+    def begun(self, now: float) -> bool:
+        """Whether any of them has ever signed."""
+        return any(record.signs_at <= now and _has_its_time(record) for record in self.records)
+
+    def changes_about(self, now: float) -> bool:
+        """Whether another key begins to sign, or began, so near to this moment that clocks differ about which does."""
+        first = [record.signs_at for record in self.records[:1] if self._waits]
+        instants = [*first, *self._superseded.values()]
+        return any(abs(instant - now) <= self._margin for instant in instants)
 
     def state(self, record: KeyRecord, now: float) -> State:
         """What the key is for."""

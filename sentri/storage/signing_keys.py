@@ -36,7 +36,7 @@ class SigningKeys:
         )
         self._end_waiting = sql(
             "UPDATE sentri_keys SET retired_at = ?, private_key = NULL"
-            " WHERE purpose = ? AND signs_at > ? AND retired_at IS NULL"
+            " WHERE purpose = ? AND generation > ? AND signs_at > ? AND retired_at IS NULL"
         )
         self._wipe = sql("UPDATE sentri_keys SET private_key = NULL WHERE kid = ? AND private_key IS NOT NULL")
         self._reencrypt = sql("UPDATE sentri_keys SET private_key = ? WHERE kid = ? AND private_key = ?")
@@ -55,23 +55,29 @@ class SigningKeys:
         rows = await self._database.call(lambda session: session.rows(self._select), within=within, told=within is None)
         return [_record_of(row, self._values) for row in rows]
 
-    async def add(self, record: KeyRecord) -> bool:
-        """Insert the key; False when its generation is taken, decided by the unique index."""
+    async def add(self, *records: KeyRecord) -> bool:
+        """Insert the keys; False when the generation of one is taken, decided by the unique index."""
+
+        async def work(session: Session) -> None:
+            for record in records:
+                await self._inserted(session, record)
+
         try:
-            return await self._database.call(lambda session: self._inserted(session, record)) == 1
+            await self._database.unit(work)
         except UniqueViolation:
             return False
+        return True
 
-    async def replace(self, kid: str, successor: KeyRecord) -> bool | None:
-        """End `kid` and what waits, insert `successor`. The first UPDATE locks the row: of two, the second waits, and
-        finds it ended.
+    async def replace(self, ended: KeyRecord, successor: KeyRecord, *, signing_since: float) -> bool | None:
+        """End the key and what waits, insert `successor`. The first UPDATE locks the row: of two, the second waits, and
+        finds it ended. A key that somebody adds meanwhile takes the generation: then nothing happens.
         """
-        now = self._values.time(successor.created_at)
+        now, since = self._values.time(successor.created_at), self._values.time(signing_since)
 
         async def work(session: Session) -> bool:
-            if await session.run(self._end, now, kid) != 1:
+            if await session.run(self._end, now, ended.kid) != 1:
                 return False
-            await session.run(self._end_waiting, now, successor.purpose, now)
+            await session.run(self._end_waiting, now, ended.purpose, ended.generation, since)
             await self._inserted(session, successor)
             return True
 

@@ -52,13 +52,15 @@ class AccessTokens:
         self._clock = clock
 
     def sign(self, user: AuthUser, *, until: float = math.inf) -> tuple[str, int]:
-        """The user's token and its `exp`, which never lies behind `until`, the end of the session."""
+        """The user's token and its `exp`, which never lies behind `until`, the end of the session, nor behind that of
+        the key.
+        """
         if user.session_id is None:
             raise SentriError(
                 "VALIDATION_ERROR", "session_id: an access token belongs to a session; this user has none."
             )
-        now = self._clock()
-        exp = math.floor(min(now + self._lifetime, until))
+        now, ring = self._clock(), self._keys.ring()
+        exp = math.floor(min(now + self._lifetime, until, ring.signing_until))
         said: dict[str, Any] = {
             "sub": user.id,
             "sid": user.session_id,
@@ -72,7 +74,7 @@ class AccessTokens:
             said["iss"] = self._issuer
         if self._audience:
             said["aud"] = self._audience[0] if len(self._audience) == 1 else self._audience
-        return self._format.sign(said, self._keys.ring().signing), exp
+        return self._format.sign(said, ring.signing), exp
 
     def verify(self, token: object, *, expired_too: bool = False) -> AccessClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right.

@@ -18,6 +18,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import clean_identifier
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
+from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import refused
 from sentri.web import inputs as bodies
 from sentri.web.bearer import bearer_token, no_token
@@ -54,6 +55,7 @@ class Endpoints:
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
+        verify: what an access token says, by the token alone, expired or not.
         carriage: how tokens travel.
     """
 
@@ -66,6 +68,7 @@ class Endpoints:
         identify: Callable[[web.Request], Awaitable[AuthUser]],
         published: Callable[[], Mapping[str, Any] | None],
         keys_max_age: float,
+        verify: Callable[[str], Awaitable[AccessClaims]],
         carriage: Carriage,
     ) -> None:
         self._services = services
@@ -74,6 +77,7 @@ class Endpoints:
         self._identify = identify
         self._published = published
         self._keys_max_age = round(keys_max_age)
+        self._verify = verify
         self._carriage = carriage
         self._tell = context.hooks.tell
         self.gate = Gate(self._enter)
@@ -165,22 +169,22 @@ class Endpoints:
     async def _shown_sessions(self, request: web.Request) -> dict[str, str | None]:
         sessions: dict[str, str | None] = {}
         if (bearer := bearer_token(request)) is not None:
-            sessions.update([self._session_of(bearer)])
+            sessions.update([await self._session_of(bearer)])
         if request.body_exists:
             body = await bodies.read_body(request, bodies.LogoutBody)
             if body.refresh_token is not msgspec.UNSET:
-                sessions.update([self._session_of(body.refresh_token)])
+                sessions.update([await self._session_of(body.refresh_token)])
         for token in self._carriage.cookies(request):
             with suppress(SentriError):  # a cookie that says nothing is cleared like any
-                sessions.update([self._session_of(token)])
+                sessions.update([await self._session_of(token)])
         return sessions
 
-    def _session_of(self, token: str) -> tuple[str, str | None]:
+    async def _session_of(self, token: str) -> tuple[str, str | None]:
         """Session and user of an authentic token of either kind. Raises `TOKEN_INVALID`."""
         try:
             refresh = self._context.refresh.verify(token, expired_too=True)
         except SentriError:
-            user = self._context.access.verify(token, expired_too=True).user
+            user = (await self._verify(token)).user
             if user.session_id is None:
                 raise refused() from None
             return user.session_id, user.id

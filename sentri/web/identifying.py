@@ -54,6 +54,7 @@ class CookieAuthentication:
         cookies: their names.
         cross_site: refuses what another site made the browser send.
         verify: what an access token says, by the token alone, expired or not.
+        is_void: whether an access token counts as absent, whatever it says: the browser got it in good faith.
         verify_refresh: the same of a refresh token; None where no server reads them.
         check: the user as they are now, if their session stands.
         silent: how to refresh silently; None where that is off.
@@ -65,6 +66,7 @@ class CookieAuthentication:
         cookies: TokenCookies,
         cross_site: CrossSite,
         verify: Callable[[str], Awaitable[AccessClaims]],
+        is_void: Callable[[str], bool] = lambda _: False,
         verify_refresh: Callable[[str], RefreshClaims] | None,
         check: Callable[[AuthUser], Awaitable[AuthUser]],
         silent: SilentRefresh | None,
@@ -73,6 +75,7 @@ class CookieAuthentication:
         self._cookies = cookies
         self._cross_site = cross_site
         self._verify = verify
+        self._is_void = is_void
         self._verify_refresh = verify_refresh
         self._check = check
         self._silent = silent
@@ -84,7 +87,7 @@ class CookieAuthentication:
         if not shown and not self._cookies.refresh_tokens(request):
             raise no_token()
         self._cross_site.check(request)
-        token, claims = await self._access(shown)
+        token, claims = await self._access([token for token in shown if not self._is_void(token)])
         if claims is not None and self._clock() < claims.expires_at:
             return Authentication(await self._check(claims.user), token, weakref.ref(request))
         return await self._silently(request, claims)

@@ -21,6 +21,7 @@ TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
 @pytest.fixture
 def keys(sentri):
     """`sentri keys …`, on SQLite unless it is told otherwise; the lines that it prints."""
+    assert sentri("migrate").returncode == 0
 
     def run(*arguments: str, **variables: str) -> list[str]:
         done = sentri("keys", *arguments, **{"SENTRI_KEY_ENCRYPTION_SECRET": ENCRYPTS} | variables)
@@ -54,31 +55,50 @@ def test_list_shows_what_each_key_is_for(keys):
 
 def test_rotate_makes_one_key_however_often_it_is_asked(keys):
     (said,) = keys("rotate")
-    assert re.fullmatch(rf"{KID} is published, and signs from {TIME}\.", said)
+    assert re.fullmatch(rf"{KID} is published, and signs from {TIME} \(sqlite://sentri\.db\)\.", said)
     assert keys("rotate") == [said]
     old, new, _ = rows(keys("list"))
     assert (old[3], new[3]) == ("signing", "upcoming")
     assert new[0] == said.split()[0]
-    assert new[4] == old[5] == said[-21:-1]
+    assert new[4] == old[5] == re.search(TIME, said)[0]
     assert abs(instant(new[4]) - time.time() - 900) < 60
 
 
 def test_retire_is_a_rotation(keys):
+    keys("list")
     (said,) = keys("retire")
-    assert re.fullmatch(rf"{KID} signs until {TIME}, and verifies until {TIME}\.", said)
+    assert re.fullmatch(rf"{KID} signs until {TIME}, and verifies until {TIME} \(sqlite://sentri\.db\)", said)
     assert [row[3] for row in rows(keys("list"))] == ["signing", "upcoming", "signing"]
 
 
 def test_retire_now_ends_the_key_and_names_the_one_that_signs(keys):
     leaked = rows(keys("list"))[0][0]
     refused, signs = keys("retire", leaked, "--now")
-    assert re.fullmatch(rf"{leaked} is refused since {TIME}\.", refused)
+    assert re.fullmatch(rf"{leaked} is refused since {TIME} \(sqlite://sentri\.db\)", refused)
     assert re.fullmatch(rf"{KID} signs\.", signs)
     assert keys("retire", leaked, "--now") == [refused, signs]
     assert [row[3] for row in rows(keys("list"))] == ["retired", "signing", "signing"]
 
 
-def test_an_unknown_kid_is_one_line(sentri):
+@pytest.mark.parametrize("arguments", [["list"], ["rotate"], ["retire"], ["retire", "--now"]])
+def test_a_database_that_is_not_the_servers_is_no_place_to_end_keys_in(sentri, arguments):
+    """In an emergency, with the wrong settings, nothing may look as if it were done."""
+    done = sentri("keys", *arguments, SENTRI_KEY_ENCRYPTION_SECRET=ENCRYPTS)
+    assert_refused(done, 1, "sqlite://sentri.db does not exist")
+    assert not (sentri.folder / "sentri.db").exists()
+    (sentri.folder / "sentri.db").touch()
+    done = sentri("keys", *arguments, SENTRI_KEY_ENCRYPTION_SECRET=ENCRYPTS)
+    assert_refused(done, 1, "sqlite://sentri.db has no sentri_keys")
+
+
+def test_where_there_are_no_keys_there_is_none_to_end(sentri):
+    assert sentri("migrate").returncode == 0
+    done = sentri("keys", "retire", "--now", SENTRI_KEY_ENCRYPTION_SECRET=ENCRYPTS)
+    assert_refused(done, 1, "sqlite://sentri.db has no signing keys")
+
+
+def test_an_unknown_kid_is_one_line(sentri, keys):
+    keys("list")
     done = sentri("keys", "retire", "nobody", SENTRI_KEY_ENCRYPTION_SECRET=ENCRYPTS)
     assert_refused(done, 1, "NOT_FOUND", "kid")
 
@@ -88,14 +108,14 @@ def test_asks_for_the_secret_by_its_variable(sentri, command):
     assert_refused(sentri("keys", command), 2, "SENTRI_KEY_ENCRYPTION_SECRET is required")
 
 
-def test_a_wrong_secret_is_one_line_that_shows_neither(sentri):
+def test_a_wrong_secret_is_one_line_that_shows_neither(sentri, keys):
     assert sentri("keys", "list", SENTRI_KEY_ENCRYPTION_SECRET=ENCRYPTS).returncode == 0
     done = sentri("keys", "list", SENTRI_KEY_ENCRYPTION_SECRET=OTHER)
     assert_refused(done, 2, "SENTRI_KEY_ENCRYPTION_SECRET does not decrypt the signing key")
     assert OTHER not in done.stderr
 
 
-def test_the_secret_rolls(sentri):
+def test_the_secret_rolls(sentri, keys):
     def kids(**variables: str) -> list[str]:
         done = sentri("keys", "list", **variables)
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sentri import SentriError, create_auth_server
-from sentri.tokens.compact import UnverifiedToken
+from sentri.keys.algorithms import ALGORITHMS
+from sentri.keys.encrypting import KeyEncryption
+from sentri.keys.signing import SigningKey
+from sentri.tokens.compact import TokenFormat, UnverifiedToken
 from tests.keys.conftest import NEW, OLD, OTHER
 from tests.storage.proxy import Proxy
 from tests.support import SECRET, Api
@@ -183,7 +186,7 @@ async def test_a_failed_opening_leaves_nothing_open(make_kept):
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_key_that_cannot_be_decrypted_later_is_told_once_and_verified_with(make_kept, database, caplog, clock):
+async def test_a_key_that_cannot_be_decrypted_is_told_once_and_verifies_nothing(make_kept, database, caplog, clock):
     """Half of a fleet with another secret: the others go on signing with what they can."""
     async with make_kept(key_encryption_secret=OLD) as one:
         first = await session_of(one, database)
@@ -192,7 +195,8 @@ async def test_a_key_that_cannot_be_decrypted_later_is_told_once_and_verified_wi
             clock.advance(901)
             second = await session_of(two, database)
             assert kid_of(second) == coming.kid
-            await one.authenticate(second.access_token)
+            with pytest.raises(SentriError, match="TOKEN_INVALID"):
+                await one.authenticate(second.access_token)
             await asyncio.sleep(0.3)
             third = await session_of(one, database)
             assert kid_of(third) == kid_of(first)
@@ -200,22 +204,115 @@ async def test_a_key_that_cannot_be_decrypted_later_is_told_once_and_verified_wi
     messages = [m for m in caplog.messages if "cannot be used" in m]
     assert len(messages) == 1
     assert coming.kid in messages[0]
+    told = f"the signing key {coming.kid} signs by now, and this process cannot use it: it signs with {kid_of(first)}"
+    assert [m.startswith(told) for m in caplog.messages].count(True) == 1
 
 
-async def test_without_any_key_to_sign_with_it_says_so_and_verifies_on(make_kept, database, store, clock):
+async def test_what_is_signed_in_place_of_another_key_dies_with_the_key(make_kept, database, clock):
+    """The retiring key is refused in 10 s, by processes that can sign with its successor."""
+    async with make_kept(key_encryption_secret=OLD) as one, make_kept(key_encryption_secret=[NEW, OLD]) as two:
+        user = (await session_of(one, database)).user
+        retiring = await two.keys.rotate()
+        await one.keys.list()
+        clock.advance(900 + 900 + 50)
+        token, until = one._context.access.sign(user)  # noqa: SLF001
+        assert until == int(clock.now + 10)
+        assert UnverifiedToken(token).kid != retiring.kid
+        await two.authenticate(token)
+        clock.advance(10)
+        with pytest.raises(SentriError, match="KEYS_UNAVAILABLE"):
+            one.sign_access_token(user)
+
+
+async def test_without_any_key_to_sign_with_it_says_so(make_kept, database, store, clock):
     async with make_kept(key_encryption_secret=OLD) as one:
         first = await session_of(one, database)
         async with make_kept(key_encryption_secret=[NEW, OLD]) as two:
             await two.keys.retire(now=True)
-            second = await session_of(two, database)
-            await one.authenticate(second.access_token)
+            await two.authenticate((await session_of(two, database)).access_token)
+            await one._keys.refresh()  # noqa: SLF001
             with pytest.raises(SentriError, match="KEYS_UNAVAILABLE"):
                 await session_of(one, database)
             with pytest.raises(SentriError, match="TOKEN_INVALID"):
                 await one.authenticate(first.access_token)
 
 
+@pytest.mark.parametrize("purpose", ["access", "refresh"])
+async def test_a_wrong_secret_makes_no_key_where_one_is_missing(make_kept, database, store, purpose):
+    async with make_kept(key_encryption_secret=OLD):
+        pass
+    await write(database, "DELETE FROM sentri_keys WHERE purpose = ?", purpose)
+    with pytest.raises(SentriError, match="CONFIGURATION_ERROR: key_encryption_secret does not decrypt"):
+        await make_kept(key_encryption_secret=OTHER).__aenter__()
+    assert len(await store.read()) == 1
+    async with make_kept(key_encryption_secret=OLD):
+        assert len(await store.read()) == 2
+
+
+async def test_of_two_first_starts_with_different_secrets_one_succeeds(make_kept, database, store):
+    async def opened(auth):
+        with suppress(SentriError):
+            return await auth.__aenter__()
+
+    for _ in range(10):
+        await write(database, "DELETE FROM sentri_keys")
+        auths = [
+            auth
+            for auth in await asyncio.gather(*(opened(make_kept(key_encryption_secret=s)) for s in (OLD, NEW)))
+            if auth
+        ]
+        assert len(auths) == 1
+        assert len(await store.read()) == 2
+        await auths[0].__aexit__(None, None, None)
+
+
 # --- meddling
+
+
+async def test_a_public_half_that_somebody_inserted_verifies_nothing(make_kept, database, store, caplog):
+    """Who can write to the table has not the secret: neither without a private part nor with a foreign one."""
+    async with make_kept() as auth:
+        pair = await session_of(auth, database)
+        mine = [SigningKey.generate(ALGORITHMS["ES256"]) for _ in range(2)]
+        kept = await record(store)
+        for generation, key in enumerate(mine, 77):
+            foreign = KeyEncryption([OTHER]).encrypt(key, key.kid) if generation == 77 else None
+            inserted = replace(
+                kept, kid=key.kid, generation=generation, public_key=key.public_jwk(), private_key=foreign
+            )
+            await store.add(replace(inserted, signs_at=kept.signs_at + 10**6))
+        await auth.keys.list()
+        for key in mine:
+            with pytest.raises(SentriError, match="TOKEN_INVALID"):
+                await auth.authenticate(forged(pair, key))
+            assert f"the signing key {key.kid} cannot be used" in caplog.text
+        assert [jwk["kid"] for jwk in auth._keys.ring().published()["keys"]] == [kept.kid]  # noqa: SLF001
+        await auth.authenticate(pair.access_token)
+
+
+async def test_a_row_without_a_private_part_does_not_pass_for_the_key_that_signs_next(make_kept, store):
+    async with make_kept() as auth:
+        kept = await record(store)
+        key = SigningKey.generate(ALGORITHMS["ES256"])
+        inserted = replace(kept, kid=key.kid, generation=7, public_key=key.public_jwk(), private_key=None)
+        await store.add(replace(inserted, signs_at=kept.signs_at + 10**6))
+        assert (await auth.keys.rotate()).kid not in {kept.kid, key.kid}
+
+
+def forged(pair, key):
+    said = json.loads(_decoded(pair.access_token.split(".")[1]))
+    return TokenFormat("at+jwt").sign(said, key)
+
+
+async def test_rows_that_vanish_are_told_once(make_kept, database, caplog):
+    async with make_kept() as auth:
+        kids = [info.kid for info in await auth.keys.list()]
+        await write(database, "DELETE FROM sentri_keys")
+        await asyncio.sleep(0.3)
+        assert auth._keys.ring().published() == {"keys": []}  # noqa: SLF001
+    gone = [m for m in caplog.messages if "is gone from the table sentri_keys" in m]
+    assert [any(kid in m for m in gone) for kid in kids] == [True, True]
+    assert len(gone) == 2
 
 
 async def test_a_row_with_another_rows_private_part_is_refused(make_kept, database, store):
@@ -304,6 +401,34 @@ async def test_moving_over_from_a_secret_refuses_no_token(make_kept, database, c
         await alone.accounts.refresh(third.refresh_token)
         with pytest.raises(SentriError, match="TOKEN_INVALID"):
             await alone.authenticate(second.access_token)
+
+
+async def test_an_end_of_the_configured_key_is_none_of_the_tables(make_kept, clock):
+    async with make_kept(secret=pem()) as auth:
+        configured = auth._keys.ring().signing.kid  # noqa: SLF001
+        for kid in (None, configured):
+            with pytest.raises(SentriError, match="VALIDATION_ERROR: kid: that is the key of the configured secret"):
+                await auth.keys.retire(kid, now=True)
+        assert [info.state for info in await auth.keys.list()] == ["upcoming", "upcoming"]
+        clock.advance(961)
+        assert (await auth.keys.retire(now=True)).kid != configured
+        with pytest.raises(SentriError, match="VALIDATION_ERROR: kid: that is the key of the configured secret"):
+            await auth.keys.retire(configured, now=True)
+
+
+@pytest.mark.parametrize("now", [True, False])
+async def test_without_its_first_kept_key_the_configured_one_signs_on_for_as_long_as_a_new_one_spreads(
+    make_kept, clock, now
+):
+    secret = pem()
+    async with make_kept(secret=secret) as auth:
+        configured = auth._keys.ring().signing.kid  # noqa: SLF001
+        await auth.keys.retire((await auth.keys.list())[0].kid, now=now)
+    async with make_kept(secret=secret) as auth:
+        assert [i.state for i in await auth.keys.list() if i.purpose == "access"] == ["retired", "upcoming"]
+        assert auth._keys.ring().signing.kid == configured  # noqa: SLF001
+        clock.advance(901)
+        assert auth._keys.ring().signing.kid == (await auth.keys.list())[1].kid  # noqa: SLF001
 
 
 async def test_another_algorithm_comes_with_the_next_rotation(make_kept, database, clock, caplog):

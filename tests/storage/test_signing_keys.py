@@ -57,7 +57,7 @@ async def test_replace_ends_the_key_and_what_waits_and_nothing_else(store):
     for record in (key(1), key(2), key(3, signs_at=NOW + 900), REFRESH):
         await store.add(record)
     successor = key(4, created_at=NOW + 10, signs_at=NOW + 10)
-    assert await store.replace("key 2", successor) is True
+    assert await store.replace(key(2), successor, signing_since=NOW + 10) is True
     found = {r.kid: r for r in await store.read()}
     assert {kid: r.retired_at for kid, r in found.items()} == {
         "key 1": None, "key 2": NOW + 10, "key 3": NOW + 10, "key 4": None, "refresh": None,
@@ -70,18 +70,18 @@ async def test_replace_does_nothing_where_the_key_was_ended_or_the_generation_is
     await store.add(key(1))
     await store.add(key(2, signs_at=NOW + 900))
     before = await store.read()
-    assert await store.replace("key 1", key(2, kid="late")) is None
+    assert await store.replace(key(1), key(2, kid="late"), signing_since=NOW) is None
     assert await store.read() == before
-    assert await store.replace("key 1", key(3)) is True
+    assert await store.replace(key(1), key(3), signing_since=NOW) is True
     before = await store.read()
-    assert await store.replace("key 1", key(4)) is False
-    assert await store.replace("nobody", key(4)) is False
+    assert await store.replace(key(1), key(4), signing_since=NOW) is False
+    assert await store.replace(key(1, kid="nobody"), key(4), signing_since=NOW) is False
     assert await store.read() == before
 
 
 async def test_of_ten_that_replace_a_key_one_does(store):
     await store.add(key(1))
-    done = await asyncio.gather(*(store.replace("key 1", key(2, kid=f"new {n}")) for n in range(10)))
+    done = await asyncio.gather(*(store.replace(key(1), key(2, kid=f"new {n}"), signing_since=NOW) for n in range(10)))
     assert done.count(True) == 1
     assert [r.retired_at is None for r in await store.read()] == [False, True]
 

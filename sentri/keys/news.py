@@ -1,0 +1,62 @@
+"""What the log says of the kept keys."""
+
+from __future__ import annotations
+
+import logging
+
+from sentri.keys.algorithms import Algorithm
+from sentri.keys.records import KeyRecord
+from sentri.keys.snapshot import Snapshot
+from sentri.keys.telling import tell
+
+__all__ = ["News"]
+
+
+class News:
+    """Tells each thing once: what a look found, and who signs in place of whom."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._stood_in_for: str | None = None
+
+    def found(self, before: Snapshot, taken: Snapshot) -> None:
+        """What is another way than at the look before."""
+        for kid in before.held_kids():
+            record = taken.record(kid)
+            if record is None:
+                self._error(
+                    "the signing key %s is gone from the table sentri_keys, though nobody ended it: its tokens are "
+                    "refused from now on",
+                    kid,
+                )
+            elif record.retired_at is not None:
+                self._warning("the signing key %s was ended: it is refused from now on", kid)
+        for kid in taken.held.refused.keys() - before.held.refused.keys():
+            self._error(
+                "the signing key %s cannot be used: key_encryption_secret does not decrypt it, or its row was changed; "
+                "this process goes on with the keys that it has",
+                kid,
+            )
+
+    def signs(self, standing_in: tuple[str, str | None] | None) -> None:
+        """Which key signs in place of the one that should, where this process cannot sign with that."""
+        if standing_in is None or standing_in[0] == self._stood_in_for:
+            return
+        self._stood_in_for, other = standing_in
+        instead = "it has none to sign with" if other is None else f"it signs with {other} until that is refused"
+        self._error("the signing key %s signs by now, and this process cannot use it: %s", self._stood_in_for, instead)
+
+    def another_algorithm(self, record: KeyRecord, algorithm: Algorithm) -> None:
+        """That somebody stated another algorithm than that of the key that signs."""
+        self._warning(
+            "the signing key %s is for %s, and algorithm is %s: the next rotation changes to that",
+            record.kid,
+            record.algorithm,
+            algorithm.name,
+        )
+
+    def _error(self, text: str, *arguments: object) -> None:
+        tell(self._logger, logging.ERROR, text, *arguments)
+
+    def _warning(self, text: str, *arguments: object) -> None:
+        tell(self._logger, logging.WARNING, text, *arguments)
