@@ -31,7 +31,7 @@ from sentri.storage.migrating import migrate
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
-from sentri.web.auth import AUTH, Auth
+from sentri.web.auth import Auth
 from sentri.web.carriage import Carriage
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
@@ -181,12 +181,7 @@ class AuthServer(Auth):
                 read(value)
             except Wrong as wrong:
                 raise ConfigurationError(f"{name} {wrong}") from None
-        if AUTH in app:
-            raise ConfigurationError("this application has an auth object already")
-        app[AUTH] = self
-        app.middlewares.append(self.error_middleware(on_unhandled))
-        if idempotency:
-            app.middlewares.append(self.idempotency_middleware())
+        self._install(app, idempotency=idempotency, on_unhandled=on_unhandled)
         app.add_subapp(prefix, self.app())
 
     async def _serve(self, app: web.Application) -> AsyncIterator[None]:

@@ -22,7 +22,7 @@ from sentri.keys.remote import KeysStatus, RemoteKeys
 from sentri.revocation import Revocation
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.trusted import Issuer, TrustedTokens
-from sentri.web.auth import AUTH, Auth
+from sentri.web.auth import Auth
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled
 from sentri.web.identifying import Authentication, CookieAuthentication
@@ -190,12 +190,7 @@ class AuthClient(Auth):
         of server mode. Raises `CONFIGURATION_ERROR` for an application that has an auth object, and at start-up for an
         auth object that serves another one.
         """
-        if AUTH in app:
-            raise ConfigurationError("this application has an auth object already")
-        app[AUTH] = self
-        app.middlewares.append(self.error_middleware(on_unhandled))
-        if idempotency:
-            app.middlewares.append(self.idempotency_middleware())
+        self._install(app, idempotency=idempotency, on_unhandled=on_unhandled)
         app.on_shutdown.append(self._flush)
         app.cleanup_ctx.append(self._serve)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sentri.finishing import finish
-from sentri.idempotency.record import Answer, Begun, Finished, InFlight, Scope, Store, StoreUnavailable
+from sentri.idempotency.record import OVERHEAD, Answer, Begun, Finished, InFlight, Scope, Store, StoreUnavailable
 from sentri.idempotency.watching import WatchedStore
 
 __all__ = ["MOST_WAITING", "Busy", "Mismatch", "Run", "Turns"]
@@ -22,6 +22,7 @@ MOST_WAITING: Final = 100
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 _MOST_UNSETTLED: Final = 1000
+_LAST_TRY: Final = 3.0
 
 
 class Busy(Exception):
@@ -37,11 +38,12 @@ class _Turn:
     """What the others wait for.
 
     Attributes:
-        learned: what was found or made in this turn; None where somebody else has to try.
+        learned: what was found or made in this turn, or that the store says nothing; None where somebody else has to
+            try.
         fingerprint: of the body that runs at this moment, once it is known.
     """
 
-    learned: asyncio.Future[Finished | None]
+    learned: asyncio.Future[Finished | StoreUnavailable | None]
     fingerprint: bytes | None = None
     waiting: int = 0
 
@@ -65,6 +67,23 @@ class Run:
         await self._turns.drop(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsettled:
+    """What the store has not heard yet.
+
+    Attributes:
+        finished: what it is to be told.
+        hurried: done when it is to be told at once, for the last time.
+    """
+
+    finished: Finished
+    hurried: asyncio.Future[None]
+
+    def hurry(self) -> None:
+        if self.hurried.get_loop() is asyncio.get_running_loop() and not self.hurried.done():
+            self.hurried.set_result(None)
+
+
 class Turns:
     """Lets each key run once at a time, in this process and, through the store, in all others.
 
@@ -73,9 +92,19 @@ class Turns:
         wait: seconds that a repeat waits for the first.
         lease: seconds after which the store gives up a run that was not renewed.
         keep: seconds that a store which failed after a run is tried again.
+        max_bytes: of answers that such a store has to be told, together; of the next ones it hears that they are done.
     """
 
-    def __init__(self, store: Store, *, wait: float, lease: float, keep: float, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        wait: float,
+        lease: float,
+        keep: float,
+        logger: logging.Logger,
+        max_bytes: int = 64 << 20,
+    ) -> None:
         self._store = WatchedStore(store, logger)
         self._wait = wait
         self._renew_every = lease / 3
@@ -83,8 +112,11 @@ class Turns:
         self._logger = logger
         self._turns: dict[bytes, _Turn] = {}
         self._renewals: dict[Run, asyncio.TimerHandle] = {}
-        self._unsettled: set[asyncio.Task[None]] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._renewing: set[asyncio.Task[None]] = set()
+        self._unsettled: dict[Run, _Unsettled] = {}
+        self._unsettled_bytes = 0
+        self._max_bytes = max_bytes
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """How many keys this process is busy with."""
@@ -117,17 +149,22 @@ class Turns:
             raise Busy from None
         finally:
             turn.waiting -= 1
+        if isinstance(found, StoreUnavailable):  # each of them would wait for it as long, one after the other
+            raise StoreUnavailable(*found.args)
         return found and _matching(found, fingerprint)
 
     async def _ask_store(self, scope: Scope, fingerprint: bytes, deadline: float) -> Run | Finished:
         loop = asyncio.get_running_loop()
         turn = self._turns[scope.name] = _Turn(loop.create_future())
         run = Run(scope, fingerprint, secrets.token_bytes(16), turn, self)
-        found: Begun | Finished | None = None
+        found: Begun | Finished | StoreUnavailable | None = None
         try:
             found = await self._begin(run, deadline)
             if isinstance(found, Finished):
                 return _matching(found, fingerprint)
+        except StoreUnavailable as error:
+            found = error
+            raise
         finally:
             if not isinstance(found, Begun):
                 self._end(run, found)
@@ -164,10 +201,6 @@ class Turns:
         except StoreUnavailable:
             self._settle_later(run, finished)
             return
-        except Exception:
-            self._logger.exception("An answer could not be recorded; it was given all the same.")
-            self._settle_later(run, finished)
-            return
         except BaseException:
             self._end(run, None)
             raise
@@ -184,17 +217,18 @@ class Turns:
             self._end(run, None)
 
     async def close(self) -> None:
-        """Stop what goes on in the background, and close the store."""
-        for timer in self._renewals.values():
-            timer.cancel()
-        self._renewals.clear()
-        for task in self._unsettled:
-            if task.get_loop() is asyncio.get_running_loop():
-                task.cancel()
-        await finish(self._tasks, within=1.0)
-        await self._store.close()
+        """Tell the store once more what it has not heard, and close it, unless something runs. May be repeated."""
+        for unsettled in self._unsettled.values():
+            unsettled.hurry()
+        await finish(self._tasks, within=_LAST_TRY)
+        if not self._is_busy():  # a store that is closed under a run would lose its lease
+            await self._store.close()
 
-    def _end(self, run: Run, learned: Finished | None) -> None:
+    def _is_busy(self) -> bool:
+        loop = asyncio.get_running_loop()
+        return any(turn.learned.get_loop() is loop for turn in self._turns.values())
+
+    def _end(self, run: Run, learned: Finished | StoreUnavailable | None) -> None:
         if self._turns.get(run.scope.name) is run.turn:
             del self._turns[run.scope.name]
         if not run.turn.learned.done():
@@ -204,7 +238,7 @@ class Turns:
 
     def _renew_later(self, run: Run, pause: float) -> None:
         loop = asyncio.get_running_loop()
-        self._renewals[run] = loop.call_later(pause, lambda: self._spawn(self._renew(run)))
+        self._renewals[run] = loop.call_later(pause, lambda: _spawned(self._renew(run), self._renewing))
 
     def _stop_renewing(self, run: Run) -> None:
         timer = self._renewals.pop(run, None)
@@ -217,12 +251,12 @@ class Turns:
             held = await self._store.renew(run.scope, run.fingerprint, run.owner)
         except StoreUnavailable:  # which may have lost the key, and must hear of it before somebody else takes it
             held, pause = True, min(pause, _LONGEST_PAUSE)
-        if not held:
-            self._lost()
-        elif run in self._renewals:
-            self._renew_later(run, pause)
-        else:  # it ended meanwhile, perhaps before this renewal: a key that was freed must not be taken again
+        if run not in self._renewals:  # it ended, perhaps before this renewal: a key that was freed must stay free
             await self._release(run)
+        elif held:
+            self._renew_later(run, pause)
+        else:
+            self._lost()
 
     async def _release(self, run: Run) -> None:
         with suppress(StoreUnavailable):  # then its lease will end
@@ -238,34 +272,49 @@ class Turns:
 
     def _settle_later(self, run: Run, finished: Finished) -> None:
         """Until it is recorded, at least this process answers with it."""
+        if self._unsettled_bytes + _size(finished) > self._max_bytes:
+            finished = Finished(run.fingerprint, None)
         run.turn.learned.set_result(finished)
         if len(self._unsettled) >= _MOST_UNSETTLED:
             self._end(run, None)
             return
-        task = self._spawn(self._settle(run, finished))
-        self._unsettled.add(task)
-        task.add_done_callback(self._unsettled.discard)
+        self._unsettled[run] = _Unsettled(finished, asyncio.get_running_loop().create_future())
+        self._unsettled_bytes += _size(finished)
+        self._spawn(self._settle(run, self._unsettled[run]))
 
-    async def _settle(self, run: Run, finished: Finished) -> None:
+    async def _settle(self, run: Run, unsettled: _Unsettled) -> None:
         pause = _FIRST_PAUSE
+        is_last = False
         try:
             async with asyncio.timeout(self._keep):
-                while True:
-                    await asyncio.sleep(pause)
+                while not is_last:
+                    await asyncio.wait([unsettled.hurried], timeout=pause)
+                    is_last = unsettled.hurried.done()
                     pause = min(pause * 2, 2.0)
                     with suppress(StoreUnavailable):
-                        await self._store.complete(run.scope, run.fingerprint, run.owner, finished.answer)
+                        await self._store.complete(run.scope, run.fingerprint, run.owner, unsettled.finished.answer)
                         return
         except TimeoutError:
             return
         finally:
+            del self._unsettled[run]
+            self._unsettled_bytes -= _size(unsettled.finished)
             self._end(run, None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return _spawned(work, self._tasks)
+
+
+def _spawned(work: Coroutine[Any, Any, None], into: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    """A task that is held until it has ended."""
+    task = asyncio.get_running_loop().create_task(work)
+    into.add(task)
+    task.add_done_callback(into.discard)
+    return task
+
+
+def _size(finished: Finished) -> int:
+    return OVERHEAD + (finished.answer.size if finished.answer else 0)
 
 
 def _matching(found: Finished, fingerprint: bytes) -> Finished:

@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 class WatchedStore:
-    """Does what the store does. A flood of requests in an outage is no flood of log lines."""
+    """Does what the store does. A flood of requests in an outage is no flood of log lines.
+
+    Whatever it raises is `StoreUnavailable`: a store of the host's own may have mistakes, and no run is lost for one.
+    """
 
     def __init__(self, store: Store, logger: logging.Logger) -> None:
         self._store = store
@@ -47,6 +50,11 @@ class WatchedStore:
                 self._failing = True
                 self._logger.error("The idempotency store fails: %s", error)  # noqa: TRY400 - its traceback says no more
             raise
+        except Exception as error:
+            if not self._failing:
+                self._failing = True
+                self._logger.exception("The idempotency store fails.")
+            raise StoreUnavailable(f"the store raised {type(error).__name__}") from error
         if self._failing:
             self._failing = False
             self._logger.warning("The idempotency store answers again.")

@@ -7,8 +7,8 @@ from sentri.keys.algorithms import Algorithm, algorithm_named
 from sentri.keys.encrypting import KeyEncryption
 from sentri.keys.records import KeyRecord, Purpose
 from sentri.keys.signing import SigningKey
-from sentri.keys.worker import Worker
 from sentri.randomness import new_jti, new_secret
+from sentri.threads import Threads
 
 __all__ = ["KeyMaker"]
 
@@ -37,7 +37,7 @@ class KeyMaker:
         self.token_lifetime = token_lifetime
         self._encryption = encryption
         self._clock = clock
-        self._worker = Worker("sentri-key-making")  # its own: a look does not wait until an RSA key is made
+        self._worker = Threads("sentri-key-making")  # its own: a look does not wait until an RSA key is made
 
     async def make(
         self, purpose: Purpose, generation: int, *, signs_in: float = 0.0, after: str | None = None

@@ -22,7 +22,7 @@ from sentri.keys.records import KeyRecord, KeyStore, Purpose
 from sentri.keys.signing import SigningKey
 from sentri.keys.snapshot import Moment, Snapshot
 from sentri.keys.timeline import KeyInfo, KeyTimes, Timeline
-from sentri.keys.worker import Worker
+from sentri.threads import Threads
 
 __all__ = ["PersistedKeys"]
 
@@ -63,7 +63,7 @@ class PersistedKeys(Keys):
         self._configured = tuple(configured)
         self._news = News(logger)
         self._looking = Polling(self._look, pause=times.notice, what="reading the signing keys", logger=logger)
-        self._worker = Worker("sentri-keys")
+        self._worker = Threads("sentri-keys")
         self._life: object | None = None  # from an `open` to the next `close`
         self._turn = asyncio.Lock()
         self._shared: asyncio.Task[None] | None = None

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 import bcrypt
 
-from sentri.errors import SentriError
+from sentri.threads import Threads
 
 __all__ = ["PasswordHasher"]
-
-T = TypeVar("T")
 
 _FORM: Final = re.compile(r"\$2[abxy]\$([0-9]{2})\$[./A-Za-z0-9]{53}", re.ASCII)
 _ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -36,15 +31,14 @@ class PasswordHasher:
 
     def __init__(self, rounds: int, threads: int | None = None) -> None:
         self._rounds = rounds
-        self._threads = threads or _processors()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = Threads("sentri-hash", threads or _processors())
         # Nobody's hash, of the configured cost: an unknown user costs what a wrong password costs.
         digest = "".join(secrets.choice(_ALPHABET) for _ in range(_DIGEST_CHARACTERS))
         self._nobody = bcrypt.gensalt(rounds).decode() + digest
 
     async def hash(self, password: str) -> str:
         """A new bcrypt hash of the password, which must have at most 72 bytes in UTF-8."""
-        return await self._run(lambda: bcrypt.hashpw(password.encode(), bcrypt.gensalt(self._rounds)).decode())
+        return await self._pool.run(lambda: bcrypt.hashpw(password.encode(), bcrypt.gensalt(self._rounds)).decode())
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Whether the password is the one that was hashed; never for None, an unknown user, or a malformed hash,
@@ -52,7 +46,7 @@ class PasswordHasher:
         """
         known = hashed is not None and _FORM.fullmatch(hashed) is not None
         against = hashed if known and hashed is not None else self._nobody
-        return await self._run(lambda: _matches(password, against)) and known
+        return await self._pool.run(lambda: _matches(password, against)) and known
 
     def needs_renewal(self, hashed: str) -> bool:
         """Whether the hash was made with a lower cost than the configured one."""
@@ -61,22 +55,7 @@ class PasswordHasher:
 
     def close(self) -> None:
         """End the threads once the hashes that they are at are done. The next use starts new ones."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="sentri-hash")
-        done = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        try:
-            await asyncio.wait((done,))
-        except asyncio.CancelledError:
-            done.cancel()  # still in the queue, it leaves it
-            raise
-        if done.cancelled():  # by `close`: nobody cancelled whoever waits here
-            raise SentriError("SERVICE_UNAVAILABLE", "The server is stopping. Try again later.")
-        return done.result()
+        self._pool.close()
 
 
 def _processors() -> int:

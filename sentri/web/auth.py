@@ -45,7 +45,7 @@ class Auth(ABC):
         self._logger = logger
         # A key of this object's own: two auth objects in one process never read one another's answers.
         self._memo: OwnKey[Authentication] = OwnKey()
-        self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide)
+        self._guards = Guards(self.identify, check_roles=self.check_roles, decide=self.decide, judge=lambda _: self)
         self._protecting: list[ProtectMiddleware] = []
         self._on_unhandled: list[OnUnhandled] = []
         self._idempotency: list[IdempotencyMiddleware] = []
@@ -150,6 +150,15 @@ class Auth(ABC):
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Iterable[Gate]:  # noqa: ARG002 - as above
         """What this object's own endpoints ask of a request before they do anything."""
         return ()
+
+    def _install(self, app: web.Application, *, idempotency: bool, on_unhandled: OnUnhandled | None) -> None:
+        """What `setup` does in both modes. Raises `CONFIGURATION_ERROR` for an application that has an auth object."""
+        if AUTH in app:
+            raise ConfigurationError("this application has an auth object already")
+        app[AUTH] = self
+        app.middlewares.append(self.error_middleware(on_unhandled))
+        if idempotency:
+            app.middlewares.append(self.idempotency_middleware())
 
     async def _close_idempotency(self) -> None:
         """End what the idempotency middlewares still run, and their connections. May be repeated."""
@@ -283,6 +292,7 @@ _late = Guards(
     _identify_late,
     check_roles=lambda _: None,
     decide=_decide_late,
+    judge=lambda request: request.config_dict.get(AUTH),
     roles_at_request=lambda request, roles: _auth_of(request).check_roles(roles),
 )
 protect = _late.protect

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,78 +30,127 @@ class Gate:
     Args:
         enter: lets a request in, or raises what refuses it; None where it has nothing to say of it.
         inside: what it guards, to look for the gates behind it.
+        judge: which auth object says so, at this point of the request's way; None where there is but one.
     """
 
-    __slots__ = ("_enter", "inside")
+    __slots__ = ("_enter", "inside", "judge")
 
-    def __init__(self, enter: Callable[[web.Request], Awaitable[AuthUser | None]], inside: Any = None) -> None:
+    def __init__(
+        self,
+        enter: Callable[[web.Request], Awaitable[AuthUser | None]],
+        inside: Any = None,
+        *,
+        judge: Callable[[web.Request], object] = lambda _: None,
+    ) -> None:
         self._enter = enter
         self.inside = inside
+        self.judge = judge
 
     async def enter(self, request: web.Request) -> None:
         """Return, or raise what refuses the request: what was said ahead, once; else it is asked now."""
         ahead = request.get(_AHEAD)
-        if ahead is None or not ahead.take(self, request):
+        if ahead is None:
             await self._enter(request)
+        elif not ahead.take(self, request):
+            ahead.compare(self, await self._enter(request))
 
-    async def ask(self, request: web.Request) -> AuthUser | None:
-        """Ask it ahead of its turn."""
-        return await self._enter(request)
+    async def ask(self, request: web.Request, app: web.Application) -> AuthUser | None:
+        """Ask it ahead of its turn, as if the request had got to the application that it stands in."""
+        with _inside(request, app):
+            return await self._enter(request)
+
+    def judge_in(self, request: web.Request, app: web.Application) -> object:
+        """Whose word it is, there."""
+        with _inside(request, app):
+            return self.judge(request)
+
+
+@contextmanager
+def _inside(request: web.Request, app: web.Application) -> Iterator[None]:
+    """An imported guard finds its auth object in the application, and a check what else belongs to it."""
+    match = request.match_info
+    before, match.current_app = match.current_app, app
+    try:
+        yield
+    finally:
+        match.current_app = before
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a gate said, and whose word it was."""
+
+    judge: object
+    refusal: Exception | None = None
 
 
 class Ahead:
     """What gates said of a request ahead of their turn.
 
     Attributes:
-        user: whom the innermost of them found.
         refusal: what the last one raised, if it let nobody in.
-        surprised: whether the request came to a gate that nobody knew of.
+        surprised: whether the request came to a gate that nobody knew of, or that found somebody else.
     """
 
-    __slots__ = ("_known", "_request", "_unused", "refusal", "surprised", "user")
+    __slots__ = ("_known", "_request", "_unused", "refusal", "surprised")
 
     def __init__(self, request: web.Request) -> None:
         self._request = weakref.ref(request)
-        self._known: set[Gate] = set()
-        self._unused: dict[Gate, Exception | None] = {}
-        self.user: AuthUser | None = None
+        self._known: dict[Gate, AuthUser | None] = {}
+        self._unused: dict[Gate, _Said] = {}
         self.refusal: Exception | None = None
         self.surprised = False
 
-    async def ask(self, gates: Iterable[Gate], request: web.Request) -> None:
-        """Ask the gates in order, up to the first that refuses the request."""
-        for gate in gates:
-            self._known.add(gate)
+    @property
+    def users(self) -> Sequence[AuthUser]:
+        """Whom they found, from outside to inside: one, unless they are of several auth objects."""
+        return tuple({_name(user): user for user in self._known.values() if user is not None}.values())
+
+    async def ask(self, gates: Iterable[tuple[web.Application, Gate]], request: web.Request) -> None:
+        """Ask the gates in order, each in its application, up to the first that refuses the request."""
+        for app, gate in gates:
+            self._known[gate] = None
             try:
-                self.user = await gate.ask(request) or self.user
+                self._known[gate] = await gate.ask(request, app)
             except Exception as refusal:  # noqa: BLE001 - it is raised when its turn comes
                 self.refusal = refusal
-                self._unused[gate] = refusal
+                self._unused[gate] = _Said(gate.judge_in(request, app), refusal)
                 return
-            self._unused[gate] = None
+            self._unused[gate] = _Said(gate.judge_in(request, app))
 
     def take(self, gate: Gate, request: web.Request) -> bool:
         """Whether the gate has said something ahead that was not used yet: it let the request in. Raises its refusal.
 
-        Of a clone, which may have other headers, nothing was said.
+        Of a clone, which may have other headers, nothing was said; and what one auth object said is not another's word.
         """
         self.surprised = self.surprised or gate not in self._known
         if self._request() is not request or gate not in self._unused:
             return False
-        refusal = self._unused.pop(gate)
-        if refusal is not None:
-            raise refusal
+        said = self._unused.pop(gate)
+        if said.judge is not gate.judge(request):
+            return False
+        if said.refusal is not None:
+            raise said.refusal
         return True
+
+    def compare(self, gate: Gate, user: AuthUser | None) -> None:
+        """Notice that the gate, asked in its turn, found somebody else than it did ahead."""
+        known = self._known.get(gate)
+        self.surprised = self.surprised or (known and _name(known)) != (user and _name(user))
 
 
 _AHEAD: Final[OwnKey[Ahead]] = OwnKey()
 
 
-async def ask_ahead(request: web.Request, gates: Iterable[Gate]) -> Ahead:
+async def ask_ahead(request: web.Request, gates: Iterable[tuple[web.Application, Gate]]) -> Ahead:
     """Ask the gates ahead of their turn, and remember on the request what they said."""
     ahead = request[_AHEAD] = Ahead(request)
     await ahead.ask(gates, request)
     return ahead
+
+
+def _name(user: AuthUser) -> tuple[str | None, str]:
+    return user.issuer, user.id
 
 
 def mark(guarded: Any, gate: Gate) -> None:

@@ -37,6 +37,7 @@ class Guards:
         identify: the user of a request, remembered for its other guards; raises what refuses the request.
         check_roles: raises `CONFIGURATION_ERROR` for roles that do not exist; asked at decoration.
         decide: runs a permission check; its answer is a bool, or it raises.
+        judge: the auth object that all this is asked of.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Guards:
         *,
         check_roles: Callable[[frozenset[str]], None],
         decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
+        judge: Callable[[web.Request], object],
         roles_at_request: Callable[[web.Request, frozenset[str]], None] | None = None,
     ) -> None:
         self._identify = identify
         self._check_roles = check_roles
         self._decide = decide
+        self.judge = judge
         self._roles_at_request = roles_at_request
 
     @overload
@@ -123,8 +126,8 @@ class Guards:
 
         def guard(handler: GuardedHandler, /) -> GuardedHandler:
             if isinstance(handler, type):
-                return cast("GuardedHandler", _guarded_view(handler, enter))
-            return cast("GuardedHandler", _guarded_function(handler, enter))
+                return cast("GuardedHandler", _guarded_view(handler, enter, self.judge))
+            return cast("GuardedHandler", _guarded_function(handler, enter, self.judge))
 
         return guard
 
@@ -148,10 +151,10 @@ def is_open_preflight(request: web.Request) -> bool:
     return request.match_info.route.method == hdrs.METH_OPTIONS
 
 
-def _guarded_function(handler: Any, enter: Callable[[web.Request], Awaitable[AuthUser]]) -> Any:
+def _guarded_function(handler: Any, enter: Identify, judge: Callable[[web.Request], object]) -> Any:
     if not _is_async(handler):
         raise ConfigurationError(f"{handler!r} cannot be guarded: it is no `async def` handler and no web.View class")
-    gate = Gate(enter, handler)
+    gate = Gate(enter, handler, judge=judge)
 
     @functools.wraps(handler)
     async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
@@ -171,12 +174,12 @@ def _was_asked(request: web.Request, args: tuple[Any, ...], guarded: Any) -> boo
     return inspect.unwrap(request.match_info.handler) is inspect.unwrap(guarded)
 
 
-def _guarded_view(view: type, enter: Callable[[web.Request], Awaitable[AuthUser]]) -> type:
+def _guarded_view(view: type, enter: Identify, judge: Callable[[web.Request], object]) -> type:
     """Guard every method of the View, and of the classes that inherit from it, at the one place they all pass."""
     if not issubclass(view, web.View):
         raise ConfigurationError(f"{view!r} cannot be guarded: it is no `async def` handler and no web.View class")
     own: Callable[[web.View], Generator[Any, None, web.StreamResponse]] | None = vars(view).get("__await__")
-    gate = Gate(enter, own)
+    gate = Gate(enter, own, judge=judge)
 
     def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
         if not is_open_preflight(self.request):

@@ -6,10 +6,10 @@ import asyncio
 import inspect
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -26,6 +26,7 @@ from sentri.web.errors import ErrorMiddleware
 from sentri.web.gates import Ahead, Gate, ask_ahead, gates_around
 from sentri.web.idempotency_answers import answer_of, response_of
 from sentri.web.idempotency_keys import (
+    body_is_unknown,
     caller_by_headers,
     caller_named,
     fingerprint_of,
@@ -98,13 +99,18 @@ class IdempotencyMiddleware:
         self._logger = logger
         self._errors = ErrorMiddleware(logger, None)
         self._store = store
-        self._turns = Turns(store, wait=options.wait, lease=lease, keep=options.ttl, logger=logger)
+        self._turns = Turns(
+            store, wait=options.wait, lease=lease, keep=options.ttl, logger=logger, max_bytes=options.max_bytes
+        )
         hooks = {name: hook for name in HOOKS if (hook := getattr(options, name)) is not None}
         self._hooks = HookRunner(hooks, timeout=_CALLBACK_TIMEOUT, logger=logger)
+        self._asking = 0
+        self._recording: set[Run] = set()
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
         self._left_alone: set[asyncio.Task[web.StreamResponse]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._has_told_of_streams = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._store!r}>"
@@ -119,9 +125,9 @@ class IdempotencyMiddleware:
             return await handler(request)
         ahead = await ask_ahead(request, self._gates(request))
         if ahead.refusal is not None:
-            return await handler(request)  # where the guard gives its answer
+            return await self._refused(request, handler)
         try:
-            outcome = await self._outcome(request, ahead)
+            outcome = await self._counted(request, ahead)
         except SentriError as error:
             return self._errors.refuse(request, error)
         if isinstance(outcome, Run):
@@ -132,13 +138,27 @@ class IdempotencyMiddleware:
         """Wait for the work of clients that have gone, at most 10 s, then let go of connections. For `app.on_shutdown`.
 
         For requests whose clients are there the server itself waits; the connections end with the last of them. It may
-        be repeated, and loses nothing that is kept: the next request opens what it needs.
+        be repeated, and loses nothing that is kept: the next request opens what it needs, as if nothing was closed.
         """
+        self._is_closed = True
         await finish(self._left_alone, within=_SHUTDOWN_TIMEOUT)
         await self._hooks.close()
-        self._is_closed = True
-        if not self._running:
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        if self._may_let_go():
             await self._turns.close()
+
+    def _let_go_soon(self) -> None:
+        if self._may_let_go():
+            self._closing = asyncio.get_running_loop().create_task(self._let_go())
+
+    def _may_let_go(self) -> bool:
+        """Whether it was closed, nobody has used it since, and nothing runs or waits."""
+        if not self._is_closed or self._asking:
+            return False
+        loop = asyncio.get_running_loop()
+        return not any(work.get_loop() is loop for work in self._running)
 
     # --- whether there is anything to do
 
@@ -156,13 +176,13 @@ class IdempotencyMiddleware:
     def _treatment(self, request: web.Request) -> Treatment:
         return Treatment.HOST if self._authority is None else self._authority.treatment(request.match_info)
 
-    def _gates(self, request: web.Request) -> Iterator[Gate]:
-        """Everything of sentri's that the request has to pass, in the order in which it comes to it."""
-        for app in request.match_info.apps:
-            yield from (each.gate for each in app.middlewares if isinstance(each, ProtectMiddleware))
-        if self._authority is not None:
-            yield from self._authority.gates(request.match_info)
-        yield from gates_around(request.match_info, request.method)
+    def _gates(self, request: web.Request) -> Iterator[tuple[web.Application, Gate]]:
+        """Everything of sentri's that the request has to pass, in the order in which it comes to it, and where."""
+        match = request.match_info
+        for app in match.apps:
+            yield from ((app, each.gate) for each in app.middlewares if isinstance(each, ProtectMiddleware))
+        own = () if self._authority is None else self._authority.gates(match)
+        yield from ((match.apps[-1], gate) for gate in (*own, *gates_around(match, request.method)))
 
     async def _key(self, request: web.Request) -> str | None:
         key = key_of(request, self._options.header)
@@ -182,21 +202,21 @@ class IdempotencyMiddleware:
 
     # --- who asks, and what is known
 
-    async def _identified(self, request: web.Request) -> AuthUser | None:
+    async def _identified(self, request: web.Request) -> Sequence[AuthUser]:
         """The user of a request to a handler that is open to all. Raises where that can't be told at this moment."""
         if self._authority is None:
-            return None
+            return ()
         try:
-            return await self._authority.identify(request)
+            return (await self._authority.identify(request),)
         except SentriError as error:
             if error.status_code >= 500:
                 raise
-            return None
+            return ()
 
-    async def _caller(self, request: web.Request, user: AuthUser | None) -> bytes:
+    async def _caller(self, request: web.Request, users: Sequence[AuthUser]) -> bytes:
         if self._options.caller is not None:
             return caller_named(await self._named(self._options.caller, request))
-        return caller_by_headers(request) if user is None else verified_caller(user)
+        return verified_caller(*users) if users else caller_by_headers(request)
 
     async def _named(self, caller: Callable[[web.Request], Any], request: web.Request) -> str:
         try:
@@ -213,17 +233,29 @@ class IdempotencyMiddleware:
             raise SentriError("INTERNAL_ERROR", "Something went wrong on the server.") from error
         return name
 
+    async def _counted(self, request: web.Request, ahead: Ahead) -> Run | Answer | None:
+        self._is_closed = False
+        self._asking += 1
+        outcome = None
+        try:
+            outcome = await self._outcome(request, ahead)
+        finally:
+            self._asking -= 1
+            if not isinstance(outcome, Run):  # else it goes on
+                self._let_go_soon()
+        return outcome
+
     async def _outcome(self, request: web.Request, ahead: Ahead) -> Run | Answer | None:
         """The right to run, or the first request's answer; None for running without a key, or without the guarantee."""
         key = await self._key(request)
         if key is None:
             return None
-        user = ahead.user or await self._identified(request)
-        caller = await self._caller(request, user)
+        users = ahead.users or await self._identified(request)
+        caller = await self._caller(request, users)
         fingerprint = await fingerprint_of(request, caller, key)
         request[IDEMPOTENCY_KEY] = key
         request[_IN_CHARGE] = True
-        about = (request.method, _route(request), user and user.id)
+        about = (request.method, _route(request), users[-1].id if users else None)
         try:
             found = await self._turns.take(scope_of(request, caller, key), fingerprint)
         except (Busy, Mismatch) as refused:
@@ -257,20 +289,28 @@ class IdempotencyMiddleware:
         work = _begun(self._work(run, ahead, request, handler))
         self._running.add(work)
         work.add_done_callback(self._ended)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            if self._options.complete_on_disconnect:
-                self._left_alone.add(work)
-                work.add_done_callback(self._tell_nobody)
-            else:
-                work.cancel()
-            raise
+        while True:
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                if work.cancelled():
+                    raise
+                if work.done() or run in self._recording or self._may_complete(request):
+                    self._left_alone.add(work)
+                    work.add_done_callback(self._tell_nobody)
+                    raise
+                work.cancel()  # and wait for it, as whoever called the handler would
+
+    def _may_complete(self, request: web.Request) -> bool:
+        """Whether the work may go on when nobody waits for it any more."""
+        # Not where somebody else gave it up, such as a middleware with a time limit: its connection lives, and whatever
+        # the handler streamed would get into the next response.
+        gone = request.transport is None or request.transport.is_closing()
+        return gone and self._options.complete_on_disconnect
 
     def _ended(self, work: asyncio.Task[web.StreamResponse]) -> None:
         self._running.discard(work)
-        if self._is_closed and not self._running:
-            self._closing = work.get_loop().create_task(self._turns.close())
+        self._let_go_soon()
 
     def _tell_nobody(self, work: asyncio.Task[web.StreamResponse]) -> None:
         """The client has gone: what the handler raises gets to no error middleware any more."""
@@ -283,28 +323,69 @@ class IdempotencyMiddleware:
         try:
             response = await handler(request)
         except web.HTTPSuccessful as raised:
-            await self._keep(run, ahead, request, raised)
+            await self._record(run, ahead, request, raised)
             raise
         except BaseException:
             await run.drop()
             raise
-        await self._keep(run, ahead, request, response)
+        await self._record(run, ahead, request, response)
         return response
 
-    async def _keep(self, run: Run, ahead: Ahead, request: web.Request, response: web.StreamResponse) -> None:
-        if not 200 <= response.status < 300:
+    async def _record(self, run: Run, ahead: Ahead, request: web.Request, response: object) -> None:
+        """The handler has ended: from here on nobody cancels the work."""
+        self._recording.add(run)
+        try:
+            await self._keep(run, ahead, request, response)
+        finally:
+            self._recording.discard(run)
+
+    async def _keep(self, run: Run, ahead: Ahead, request: web.Request, response: object) -> None:
+        if response is None:  # which is no answer: aiohttp makes a 500 of it
             await run.drop()
-            return
+        elif not isinstance(response, web.StreamResponse):  # what a middleware before us makes a response of
+            await run.complete(None)
+        elif not _is_success(response):
+            await run.drop()
+        elif self._is_doubtful(ahead, request):
+            await run.complete(None)
+        else:
+            await run.complete(await self._answer(request, response))
+
+    def _is_doubtful(self, ahead: Ahead, request: web.Request) -> bool:
+        """Whether it can't be told who may have the answer, or which body it is for."""
         if ahead.surprised:
             self._logger.warning(
                 "%s %s has a guard that cannot be seen from outside, in a decorator without functools.wraps or in a "
-                "function that it calls: its answers are not kept for repeats.",
+                "function that it calls, or one that found somebody else than beforehand: its answers are not kept for "
+                "repeats.",
                 request.method,
                 _route(request),
             )
-            await run.complete(None)
-            return
-        await run.complete(await self._answer(request, response))
+        return ahead.surprised or self._has_unknown_body(request)
+
+    def _has_unknown_body(self, request: web.Request) -> bool:
+        is_unknown = body_is_unknown(request)
+        if is_unknown and not request.content_type.startswith("multipart/") and not self._has_told_of_streams:
+            self._has_told_of_streams = True
+            self._logger.warning(
+                "%s %s: a middleware before the idempotency middleware has read the body from request.content, where "
+                "nobody else finds it: answers are not kept for repeats. `await request.read()` leaves it there.",
+                request.method,
+                _route(request),
+            )
+        return is_unknown
+
+    async def _refused(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Go on to where the guard gives its answer; or doesn't, where something decides whom it is asked about."""
+        response: object = await handler(request)
+        if isinstance(response, web.StreamResponse) and _is_success(response):
+            self._logger.warning(
+                "%s %s was carried out, though one of its guards refuses the request when it is asked beforehand: such "
+                "answers are not kept, and repeats run again.",
+                request.method,
+                _route(request),
+            )
+        return cast("web.StreamResponse", response)
 
     async def _answer(self, request: web.Request, response: web.StreamResponse) -> Answer | None:
         own = self._treatment(request) is Treatment.OWN
@@ -321,6 +402,10 @@ def _begun(work: Coroutine[Any, Any, web.StreamResponse]) -> asyncio.Task[web.St
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=loop, eager_start=True)
     return loop.create_task(work)
+
+
+def _is_success(response: web.StreamResponse) -> bool:
+    return 200 <= response.status < 300
 
 
 def _route(request: web.Request) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from aiohttp import StreamReader, hdrs, web
@@ -13,13 +14,23 @@ from aiohttp import StreamReader, hdrs, web
 from sentri.errors import SentriError
 from sentri.idempotency.record import Scope
 from sentri.identity import AuthUser
+from sentri.web.request_keys import OwnKey
 
-__all__ = ["caller_by_headers", "caller_named", "fingerprint_of", "key_of", "scope_of", "verified_caller"]
+__all__ = [
+    "body_is_unknown",
+    "caller_by_headers",
+    "caller_named",
+    "fingerprint_of",
+    "key_of",
+    "scope_of",
+    "verified_caller",
+]
 
 _MOST_CHARACTERS: Final = 255
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _QUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"', re.ASCII)
 _ESCAPED: Final = re.compile(r'\\(["\\])')
+_UNKNOWN: Final[OwnKey[bool]] = OwnKey()
 
 
 def key_of(request: web.BaseRequest, headers: Sequence[str]) -> str | None:
@@ -48,9 +59,9 @@ def _unquoted(value: str) -> str:
     return "" if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
 
 
-def verified_caller(user: AuthUser) -> bytes:
-    """The caller that an authenticated request comes from."""
-    return _digest(b"sentri.user", user.issuer or "", user.id)
+def verified_caller(*users: AuthUser) -> bytes:
+    """The caller that an authenticated request comes from: all whom its auth objects found, mostly one."""
+    return _digest(b"sentri.user", *(part for user in users for part in (user.issuer or "", user.id)))
 
 
 def caller_named(name: str) -> bytes:
@@ -66,7 +77,7 @@ def caller_by_headers(request: web.BaseRequest) -> bytes:
     return _digest(b"sentri.headers", *shown)
 
 
-def scope_of(request: web.BaseRequest, caller: bytes, key: str) -> Scope:
+def scope_of(request: web.Request, caller: bytes, key: str) -> Scope:
     """Where the key counts."""
     return Scope(_digest(b"sentri.scope", *_place(request, caller, key)), caller)
 
@@ -74,18 +85,30 @@ def scope_of(request: web.BaseRequest, caller: bytes, key: str) -> Scope:
 async def fingerprint_of(request: web.Request, caller: bytes, key: str) -> bytes:
     """What tells this body from another one. A multipart body is not read: its length and type stand for it.
 
+    Where nothing does, `body_is_unknown` says so afterwards.
+
     The digest is keyed with the idempotency key itself, which no store ever sees: who reads the store cannot try out
     what the body may have been, such as a password.
     """
     seal = _digest(b"sentri.seal", *_place(request, caller, key))
     digest = hashlib.blake2b(digest_size=32, key=seal, person=b"sentri.body")
     if request.content_type.startswith("multipart/"):
+        request[_UNKNOWN] = request.body_exists and request.content_length is None
         length = "unknown" if request.content_length is None else str(request.content_length)
         digest.update(f"{request.content_type} {length}".encode(errors="surrogateescape"))
     else:
         digest.update(request.headers.get(hdrs.CONTENT_TYPE, "").strip().encode(errors="surrogateescape") + b"\0")
-        digest.update(await _body_of(request))
+        content = request.content
+        body = await _body_of(request)
+        # A middleware before us may have taken from the stream, and what it took is gone.
+        request[_UNKNOWN] = len(body) < content.total_bytes
+        digest.update(body)
     return digest.digest()
+
+
+def body_is_unknown(request: web.Request) -> bool:
+    """Whether the fingerprint cannot tell this body from another one: it came in pieces, or somebody has taken it."""
+    return bool(request.get(_UNKNOWN))
 
 
 async def _body_of(request: web.Request) -> bytes:
@@ -127,8 +150,19 @@ def _put_back(request: web.Request, body: bytes) -> None:
         raise RuntimeError("this version of aiohttp keeps the body of a request elsewhere")
 
 
-def _place(request: web.BaseRequest, caller: bytes, key: str) -> tuple[str | bytes, ...]:
-    return caller, request.method, request.rel_url.raw_path_qs, key
+def _place(request: web.Request, caller: bytes, key: str) -> tuple[str | bytes, ...]:
+    # Method and path lead to one route, unless something else chooses among applications with the same paths.
+    return caller, request.method, request.rel_url.raw_path_qs, key, *_rules(request)
+
+
+def _rules(request: web.Request) -> Iterator[str]:
+    """The rules that the request was routed by (`app.add_domain`), and the host that they chose by."""
+    for outer, inner in itertools.pairwise(request.match_info.apps):
+        for resource in outer.router.resources():
+            if isinstance(resource, web.PrefixedSubAppResource):
+                info = resource.get_info()
+                if info["app"] is inner and "rule" in info:
+                    yield from (info["rule"].canonical, request.host.lower())
 
 
 def _digest(purpose: bytes, *parts: str | bytes) -> bytes:

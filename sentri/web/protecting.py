@@ -73,7 +73,7 @@ class ProtectMiddleware:
         self._exclusions = [_Exclusion(entry) for entry in _entries(exclude)]
         self._open: set[web.AbstractResource] = set()
         self._checked = not self._exclusions
-        self.gate = Gate(self._enter)
+        self.gate = Gate(self._enter, judge=guards.judge)
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:

@@ -67,6 +67,11 @@ class OwnRedis:
         with redis.Redis.from_url(self.url) as client:
             return len(client.client_list()) - 1
 
+    def accepted(self) -> int:
+        """How many connections it has ever had, with the one that asks."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.info("stats")["total_connections_received"])
+
     def hang_up(self) -> None:
         """Close every connection of others."""
         with redis.Redis.from_url(self.url) as client:

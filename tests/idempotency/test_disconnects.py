@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 import sentri
-from tests.idempotency.application import new_key, until
+from sentri.idempotency.memory import MemoryStore
+from tests.idempotency.application import Counter, new_key, replayed, sharing, until
 
 
 class Handler:
@@ -35,10 +36,10 @@ class Handler:
 
 
 @contextlib.asynccontextmanager
-async def served(handler, *, cancelling, **options):
+async def served(handler, *, cancelling, outside=(), **options):
     """The port of an application, as `run_app` or as aiohttp's TestServer serves it."""
     middleware = sentri.create_idempotency_middleware(**options)
-    app = web.Application(middlewares=[middleware])
+    app = web.Application(middlewares=[*outside, middleware])
     app.router.add_post("/", handler.handle)
     app.on_shutdown.append(middleware.close)
     runner = web.AppRunner(app, handler_cancellation=cancelling)
@@ -126,3 +127,60 @@ async def test_shutting_down_waits_for_the_work_of_clients_that_have_gone(backen
         await go_away(writer)
         asyncio.get_running_loop().call_later(0.1, handler.gate.set)
     assert handler.ended == ["finished"]
+
+
+async def test_work_that_a_time_limit_gave_up_writes_nothing_into_the_next_response(backend):
+    """The connection lives: only work whose client has gone is left alone."""
+    ended, runs, key = [], [], new_key()
+
+    @web.middleware
+    async def limit(request, handler):
+        try:
+            async with asyncio.timeout(0.1):
+                return await handler(request)
+        except TimeoutError:
+            return web.Response(status=504)
+
+    class Streaming:
+        async def handle(self, request):
+            runs.append(request)
+            if len(runs) > 1:
+                return web.Response(text="second")
+            try:
+                await asyncio.sleep(0.3)
+            finally:
+                ended.append(request)
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"SECRET")
+            return response
+
+    async with served(Streaming(), cancelling=True, outside=[limit], **backend) as port:
+        reader, writer = await send(port, key)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 504")
+        assert len(ended) == 1, "it was cancelled, as it is without a key"
+        await asyncio.sleep(0.4)
+        writer.write(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nIdempotency-Key: {key}\r\n\r\n".encode())
+        data = await reader.readuntil(b"second")
+        assert (data.count(b"HTTP/1.1"), b"SECRET" in data) == (1, False)
+        writer.close()
+        await writer.wait_closed()
+
+
+class Slow(MemoryStore):
+    """Takes its time over an answer."""
+
+    async def complete(self, scope, fingerprint, owner, answer):
+        await asyncio.sleep(0.2)
+        return await super().complete(scope, fingerprint, owner, answer)
+
+
+async def test_what_has_run_is_recorded_though_the_client_goes_away_meanwhile():
+    handler, key = Counter(), new_key()
+    store = Slow(ttl=60, lease=0.5, max_size=100, max_bytes=1 << 20)
+    async with sharing(store, handler, lease=0.5, complete_on_disconnect=False) as running:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await running.post("/", key)
+        assert replayed(await running.post("/", key))
+    assert len(handler.runs) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from aiohttp import web
 
@@ -99,3 +101,55 @@ async def test_a_key_that_was_taken_unheard_is_given_back():
         assert (await running.post("/", key)).status == 201
         assert replayed(await running.post("/", key))
     assert len(handler.runs) == 1
+
+
+@pytest.mark.parametrize("somebody_else", [True, False])
+async def test_the_answer_to_a_clone_for_somebody_else_is_not_kept(serve, somebody_else):
+    """It is that user's, and the key is the first one's."""
+    tokens, runs = [], []
+
+    @web.middleware
+    async def as_another(request, handler):
+        return await handler(request.clone(headers={"Authorization": f"Bearer {tokens[somebody_else]}"}))
+
+    def wire(auth, app):
+        @auth.protect
+        async def handler(request):
+            runs.append(request)
+            return web.Response()
+
+        app.router.add_post("/", handler)
+
+    api = await serve(wire, as_another)
+    tokens += [(await api.session()).access_token for _ in range(2)]
+    key = {"Idempotency-Key": new_key()}
+    assert (await api.post("/", token=tokens[0], headers=key)).status == 200
+    repeat = await api.post("/", token=tokens[0], headers=key)
+    if somebody_else:
+        await refused(repeat, 409, "IDEMPOTENCY_CONFLICT")
+    else:
+        assert replayed(repeat)
+    assert len(runs) == 1
+
+
+async def test_a_request_that_is_refused_ahead_and_runs_all_the_same_is_logged(serve, caplog):
+    def wire(auth, app):
+        @auth.authorize("admin")
+        async def first_version(request):
+            return web.Response()
+
+        @auth.protect
+        async def second_version(request):
+            return web.Response(text="second")
+
+        @functools.wraps(first_version)
+        async def by_version(request):
+            return await second_version(request)
+
+        app.router.add_post("/", by_version)
+
+    api = await serve(wire)
+    pair = await api.session()
+    response = await api.post("/", token=pair.access_token, headers={"Idempotency-Key": new_key()})
+    assert (response.status, await response.text()) == (200, "second")
+    assert "POST / was carried out, though one of its guards refuses" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import DummyCookieJar, web
 
 import sentri
+from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.redis import RedisStore
 from tests.idempotency.application import Counter, Running, new_key, refused, replayed, sharing, until
 from tests.support import serving
@@ -168,3 +169,107 @@ async def test_a_thousand_requests_while_redis_is_stopped_and_started(own_redis,
     assert answers.total() == done.total() == len(done) == 1000
     assert refusals, "Redis was really away"
     assert slowest < 10
+
+
+@pytest.mark.parametrize("mode", ["fail", "bypass"])
+async def test_whoever_waits_for_a_redis_that_says_nothing_hears_of_it_together(own_redis, on, mode):
+    """Not one after the other, each after the time that the one before has waited."""
+    handler = Counter()
+    running = await on(handler, on_store_error=mode, wait=5)
+    await running.post("/", new_key())
+    own_redis.freeze()
+    key = new_key()
+    async with asyncio.timeout(4):
+        answers = await asyncio.gather(*(running.post("/", key) for _ in range(20)))
+    assert {each.status for each in answers} == ({503} if mode == "fail" else {201})
+    assert len(handler.runs) == (1 if mode == "fail" else 21)
+    own_redis.thaw()
+
+
+class Mistaken(MemoryStore):
+    """A store of the host's own, with a mistake in it.
+
+    Attributes:
+        broken: the operations that have it.
+    """
+
+    broken = frozenset()
+
+    async def begin(self, *what):
+        return await self._tried(super().begin, what)
+
+    async def renew(self, *what):
+        return await self._tried(super().renew, what)
+
+    async def complete(self, *what):
+        return await self._tried(super().complete, what)
+
+    async def release(self, *what):
+        return await self._tried(super().release, what)
+
+    async def _tried(self, operation, what):
+        if operation.__name__ in self.broken:
+            raise RuntimeError("a mistake of the store's")
+        return await operation(*what)
+
+
+@pytest.fixture
+def mistaken():
+    return Mistaken(ttl=60, lease=0.3, max_size=100, max_bytes=1 << 20)
+
+
+async def test_a_renewal_that_fails_anyhow_is_not_the_last(mistaken):
+    handler, key = Counter(), new_key()
+    handler.gate.clear()
+    async with sharing(mistaken, handler, lease=0.3) as one, sharing(mistaken, handler, lease=0.3, wait=0) as other:
+        first = asyncio.create_task(one.post("/", key))
+        await handler.started.wait()
+        mistaken.broken = {"renew"}
+        await asyncio.sleep(0.15)
+        mistaken.broken = frozenset()
+        await asyncio.sleep(0.6)  # two leases
+        asyncio.get_running_loop().call_later(0.5, handler.gate.set)
+        await refused(await other.post("/", key), 409, "IDEMPOTENCY_CONFLICT")
+        assert (await first).status == 201
+
+
+async def test_an_answer_that_cannot_be_told_anyhow_is_told_later(mistaken, caplog):
+    handler, key = Counter(), new_key()
+    mistaken.broken = {"complete"}
+    async with sharing(mistaken, handler, lease=0.3) as one, sharing(mistaken, handler, lease=0.3) as other:
+        assert (await one.post("/", key)).status == 201
+        await asyncio.sleep(0.1)
+        mistaken.broken = frozenset()
+        await until(lambda: one.middleware.busy == 0)
+        assert replayed(await other.post("/", key))
+    assert caplog.text.count("RuntimeError: a mistake") == 1
+
+
+async def test_a_key_that_cannot_be_freed_hides_no_failure(mistaken):
+    async def answer(request):
+        raise web.HTTPPaymentRequired
+
+    handler = Counter(answer)
+    mistaken.broken = {"release"}
+    async with sharing(mistaken, handler, lease=0.3) as running:
+        assert (await running.post("/", new_key())).status == 402
+
+
+async def test_a_renewal_on_its_way_is_no_loss_of_a_run_that_has_ended(caplog):
+    class Late(MemoryStore):
+        async def renew(self, *what):
+            await asyncio.sleep(0.05)
+            return await super().renew(*what)
+
+    handler, key = Counter(), new_key()
+    handler.gate.clear()
+    store = Late(ttl=60, lease=0.3, max_size=100, max_bytes=1 << 20)
+    async with sharing(store, handler, lease=0.3) as running:
+        first = asyncio.create_task(running.post("/", key))
+        await handler.started.wait()
+        await asyncio.sleep(0.12)  # the first renewal is on its way
+        handler.gate.set()
+        await first
+        await asyncio.sleep(0.1)
+        assert replayed(await running.post("/", key))
+    assert "another run has taken" not in caplog.text

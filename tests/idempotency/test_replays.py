@@ -12,6 +12,7 @@ from aiohttp.payload import BytesPayload
 import sentri
 from tests.idempotency.application import Counter, Running, new_key, refused, replayed
 from tests.idempotency.conftest import unlimited
+from tests.support import serving
 
 
 async def test_a_repeat_gets_the_first_answer_and_does_not_run(idempotent):
@@ -507,3 +508,96 @@ async def test_two_middlewares_on_one_way_are_one(idempotent, backend):
     assert [replayed(await running.post("/", key)) for _ in range(2)] == [False, True]
     assert len(handler.runs) == 1
     await inner.close()
+
+
+async def test_a_handler_that_answers_nothing_frees_the_key(idempotent):
+    """It is a 500 of aiohttp's."""
+    runs = []
+
+    async def handler(request):
+        runs.append(request)
+        return None if len(runs) == 1 else web.Response()
+
+    running, key = await idempotent({"/": handler}, wait=0), new_key()
+    assert [(await running.post("/", key)).status for _ in range(3)] == [500, 200, 200]
+    assert (len(runs), running.middleware.busy) == (2, 0)
+
+
+async def test_what_an_outer_middleware_makes_a_response_of_leaves_the_key_done(backend):
+    runs = []
+
+    @web.middleware
+    async def as_json(request, handler):
+        answer = await handler(request)
+        return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
+
+    async def handler(request):
+        runs.append(request)
+        return {"run": len(runs)}
+
+    middleware = sentri.create_idempotency_middleware(**backend)
+    app = web.Application(middlewares=[as_json, middleware])
+    app.router.add_post("/", handler)
+    app.on_shutdown.append(middleware.close)
+    async with serving(app) as client:
+        running, key = Running(client, middleware), new_key()
+        assert await (await running.post("/", key)).json() == {"run": 1}
+        await refused(await running.post("/", key), 409, "IDEMPOTENCY_CONFLICT")
+        assert (len(runs), middleware.busy) == (1, 0)
+
+
+async def test_answers_never_cross_the_hosts_of_one_application(backend):
+    middleware = sentri.create_idempotency_middleware(**backend)
+    app = web.Application(middlewares=[middleware])
+    app.on_shutdown.append(middleware.close)
+    for domain in ("one.test", "two.test", "*.many.test"):
+        inner = web.Application()
+        inner.router.add_post("/x", Counter(answered(domain)).handle)
+        app.add_domain(domain, inner)
+    async with serving(app) as client:
+        running, key = Running(client, middleware), new_key()
+        for host in ("one.test", "two.test", "a.many.test", "b.many.test"):
+            answers = [await running.post("/x", key, headers={"Host": host}) for _ in range(2)]
+            assert [replayed(each) for each in answers] == [False, True]
+            assert {await each.text() for each in answers} == {host if host[1] != "." else "*.many.test"}
+
+
+def answered(text):
+    async def answer(request):
+        return web.Response(text=text)
+
+    return answer
+
+
+async def test_uploads_in_pieces_that_nothing_tells_apart_leave_the_key_done(idempotent):
+    handler, key = Counter(), new_key()
+    running = await idempotent({"/": handler})
+
+    async def pieces(text):
+        yield text
+
+    headers = {"Content-Type": "multipart/form-data; boundary=z"}
+    assert (await running.post("/", key, pieces(b"AAA"), headers=headers)).status == 201
+    await refused(await running.post("/", key, pieces(b"BBB"), headers=headers), 409, "IDEMPOTENCY_CONFLICT")
+    assert handler.runs == [b"AAA"]
+
+
+@pytest.mark.parametrize("taken", [-1, 2])
+async def test_a_body_that_a_middleware_has_taken_is_never_answered_for_another(backend, taken, caplog):
+    @web.middleware
+    async def reading(request, handler):
+        await request.content.read(taken)
+        return await handler(request)
+
+    handler = Counter()
+    middleware = sentri.create_idempotency_middleware(**backend)
+    app = web.Application(middlewares=[reading, middleware])
+    app.router.add_post("/", handler.handle)
+    app.on_shutdown.append(middleware.close)
+    async with serving(app) as client:
+        running, keys = Running(client, middleware), (new_key(), new_key())
+        for key in keys:
+            assert (await running.post("/", key, b"10 dollars")).status == 201
+            await refused(await running.post("/", key, b"99 dollars"), 409, "IDEMPOTENCY_CONFLICT")
+    assert len(handler.runs) == 2
+    assert caplog.text.count("request.content") == 1

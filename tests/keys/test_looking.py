@@ -11,7 +11,7 @@ import pytest
 from sentri import SentriError
 from sentri.keys.looking import Budget, Instant
 from sentri.keys.timeline import KeyTimes
-from sentri.keys.worker import Worker
+from sentri.threads import Threads
 from tests.keys.test_kept_keys import eventually, kid_of, session_of
 from tests.keys.test_rotating import _with_kid, counted_looks, published
 
@@ -244,7 +244,7 @@ async def test_who_waits_for_a_look_hears_of_the_end(make_kept, monkeypatch):
 
 
 async def test_a_worker_ends_what_waits_and_begins_again():
-    worker = Worker("test")
+    worker = Threads("test")
     first = worker.begin(lambda: time.sleep(0.2))
     second = asyncio.create_task(worker.run(lambda: 1))
     await asyncio.sleep(0.05)

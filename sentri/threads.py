@@ -1,4 +1,4 @@
-"""A thread for what takes too long for the event loop."""
+"""Threads of our own for what takes too long for the event loop."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import TypeVar
 
 from sentri.errors import SentriError
 
-__all__ = ["Worker"]
+__all__ = ["Threads"]
 
 T = TypeVar("T")
 
 
-class Worker:
-    """One thread of its own: whatever the host does in the event loop's default pool, nothing here waits for it.
+class Threads:
+    """A bounded pool: whatever the host does in the event loop's default one, nothing here waits for it.
 
     Args:
-        name: what the thread is called.
+        name: what the threads are called.
+        most: how many there are.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int = 1) -> None:
         self._name = name
+        self._most = most
         self._pool: ThreadPoolExecutor | None = None
 
     def begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Let the thread do it, after what it was given before. For `result`."""
+        """Let a thread do it, after what was given before. For `result`."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix=self._name)
+            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix=self._name)
         return asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def result(self, done: asyncio.Future[T]) -> T:
@@ -47,7 +49,7 @@ class Worker:
         return await self.result(self.begin(work))
 
     def close(self) -> None:
-        """End the thread once what it is at is done. The next use starts a new one. Safe to repeat."""
+        """End the threads once what they are at is done. The next use starts new ones. Safe to repeat."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
