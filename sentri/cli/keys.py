@@ -16,8 +16,6 @@ from sentri.cli.options import database_url
 from sentri.config.database import read_database
 from sentri.config.environment import Settings
 from sentri.errors import ConfigurationError, SentriError
-from sentri.storage.database import Database
-from sentri.storage.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
     from sentri import KeyInfo
@@ -95,6 +93,8 @@ async def _opened(database_url: str | None, *, at_least: int = 0) -> AsyncIterat
 
 async def _check_tables(settings: Settings, *, at_least: int) -> None:
     """Raises where the database is not one of a server's, or has fewer keys than it would have."""
+    from sentri.storage import Database, SigningKeys  # noqa: PLC0415 - here alone: `sentri --help` loads no database
+
     options, shown = read_database(settings.options["db"]), database_shown(settings)
     if options.dialect == "sqlite" and not _exists(options.database):
         raise asyncclick.ClickException(f"{shown} does not exist; {_WHICH}")
