@@ -252,7 +252,8 @@ class Turns:
         except StoreUnavailable:  # which may have lost the key, and must hear of it before somebody else takes it
             held, pause = True, min(pause, _LONGEST_PAUSE)
         if run not in self._renewals:  # it ended, perhaps before this renewal: a key that was freed must stay free
-            await self._release(run)
+            if run not in self._unsettled:
+                await self._release(run)
         elif held:
             self._renew_later(run, pause)
         else:

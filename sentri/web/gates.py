@@ -17,7 +17,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sentri.identity import AuthUser
-from sentri.web.request_keys import OwnKey
+from sentri.web.request_keys import OwnKey, publish
 
 __all__ = ["Ahead", "Gate", "ask_ahead", "gates_around", "mark"]
 
@@ -131,6 +131,9 @@ class Ahead:
             return False
         if said.refusal is not None:
             raise said.refusal
+        user = self._known[gate]
+        if user is not None:  # now, whatever was written there since
+            publish(request, user)
         return True
 
     def compare(self, gate: Gate, user: AuthUser | None) -> None:

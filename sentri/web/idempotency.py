@@ -35,7 +35,7 @@ from sentri.web.idempotency_keys import (
     verified_caller,
 )
 from sentri.web.protecting import ProtectMiddleware
-from sentri.web.request_keys import IDEMPOTENCY_KEY, OwnKey
+from sentri.web.request_keys import IDEMPOTENCY_KEY, OwnKey, unpublished
 
 __all__ = ["LEASE", "Authority", "IdempotencyMiddleware", "Treatment"]
 
@@ -123,13 +123,14 @@ class IdempotencyMiddleware:
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._concerns(request):
             return await handler(request)
-        ahead = await ask_ahead(request, self._gates(request))
+        with unpublished(request):
+            ahead = await ask_ahead(request, self._gates(request))
+            try:
+                outcome = None if ahead.refusal is not None else await self._counted(request, ahead)
+            except SentriError as error:
+                return self._errors.refuse(request, error)
         if ahead.refusal is not None:
             return await self._refused(request, handler)
-        try:
-            outcome = await self._counted(request, ahead)
-        except SentriError as error:
-            return self._errors.refuse(request, error)
         if isinstance(outcome, Run):
             return await self._lead(outcome, ahead, request, handler)
         return await handler(request) if outcome is None else response_of(outcome)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from aiohttp import web
 
 from sentri.identity import AuthUser
 
-__all__ = ["IDEMPOTENCY_KEY", "USER", "OwnKey", "publish"]
+__all__ = ["IDEMPOTENCY_KEY", "USER", "OwnKey", "publish", "unpublished"]
 
 T = TypeVar("T")
 
@@ -53,3 +55,17 @@ def publish(request: web.Request, user: AuthUser) -> None:
     """Leave the user where handlers look for it. Guards never read these places: anybody can write them."""
     request[USER] = user
     request[_USER_STRING] = user
+
+
+@contextmanager
+def unpublished(request: web.Request) -> Iterator[None]:
+    """What is published meanwhile is taken back: guards that are asked ahead publish when their turn comes."""
+    before = {key: request[key] for key in (USER, _USER_STRING) if key in request}
+    try:
+        yield
+    finally:
+        for key in (USER, _USER_STRING):
+            if key in before:
+                request[key] = before[key]
+            elif key in request:
+                del request[key]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import pytest
 from aiohttp import web
 
+import sentri
 from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.record import Begun, StoreUnavailable
 from tests.idempotency.application import Counter, new_key, refused, replayed, sharing, until
@@ -153,3 +155,28 @@ async def test_a_request_that_is_refused_ahead_and_runs_all_the_same_is_logged(s
     response = await api.post("/", token=pair.access_token, headers={"Idempotency-Key": new_key()})
     assert (response.status, await response.text()) == (200, "second")
     assert "POST / was carried out, though one of its guards refuses" in caplog.text
+
+
+async def test_the_user_of_a_guard_is_there_in_its_turn_whatever_was_written_since(serve):
+    """Anybody can write `request["user"]`; the innermost guard writes it last, with a key as without."""
+
+    @web.middleware
+    async def legacy(request, handler):
+        if request.path == "/who":
+            assert "user" not in request, "no guard has had its turn yet"
+            with warnings.catch_warnings(action="ignore", category=web.NotAppKeyWarning):
+                request["user"] = request.headers["X-Legacy"]
+        return await handler(request)
+
+    def wire(auth, app):
+        @auth.protect
+        async def who(request):
+            return web.json_response([request["user"].id, request[sentri.USER].id])
+
+        app.router.add_post("/who", who)
+
+    api = await serve(wire, legacy)
+    pair = await api.session()
+    for key in ({}, {"Idempotency-Key": new_key()}):
+        response = await api.post("/who", token=pair.access_token, headers={"X-Legacy": "root", **key})
+        assert await response.json() == [pair.user.id, pair.user.id]
