@@ -14,7 +14,7 @@ from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock, system_clock
 from sentri.config.options import ServerOptions
-from sentri.config.readers import flag, mount_prefix
+from sentri.config.readers import mount_prefix
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
@@ -176,11 +176,10 @@ class AuthServer(Auth):
 
         Raises `CONFIGURATION_ERROR` for an application that has an auth object, or a prefix that cannot be one.
         """
-        for name, value, read in (("prefix", prefix, mount_prefix), ("idempotency", idempotency, flag)):
-            try:
-                read(value)
-            except Wrong as wrong:
-                raise ConfigurationError(f"{name} {wrong}") from None
+        try:
+            mount_prefix(prefix)
+        except Wrong as wrong:
+            raise ConfigurationError(f"prefix {wrong}") from None
         self._install(app, idempotency=idempotency, on_unhandled=on_unhandled)
         app.add_subapp(prefix, self.app())
 

@@ -71,7 +71,8 @@ class ClientOptions(Options):
             name = f"trusted_issuers [{position}]"
             if issuer.issuer == values.get("issuer"):
                 findings.append(f"{name} has the issuer {issuer.issuer!r}, which is the option issuer already")
-            same = [other for other, uri in uris[: position + (own is not None)] if uri.place == issuer.key_uri.place]
+            earlier, place = uris[: position + (own is not None)], issuer.key_uri.place()
+            same = [other for other, uri in earlier if uri.place() == place]
             findings += [
                 f"{name} has the key_uri of {other}; its keys would verify the tokens of both" for other in same
             ]

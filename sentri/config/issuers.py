@@ -62,7 +62,6 @@ class KeyUri:
 
     __repr__ = __str__
 
-    @property
     def place(self) -> tuple[str, str, int, str]:
         """Where it leads, however it is written: whoever answers there answers for every issuer with this place."""
         url = URL(self.address)
@@ -106,7 +105,7 @@ def read_key_uri(value: object) -> KeyUri:
         raise Wrong("has a # and something behind it, which no server ever sees")
     uri = KeyUri(value)
     try:
-        uri.place  # noqa: B018 - whether it can be read as whoever fetches it will read it
+        uri.place()  # whether it can be read as whoever fetches it will read it
     except ValueError:
         raise Wrong("is a URL that cannot be fetched") from None
     return uri

@@ -71,10 +71,6 @@ class Freshness:
     def due(self, now: float) -> bool:
         return now >= self.next_at
 
-    def seconds_to_next(self, now: float) -> float:
-        """Until the next fetch is due."""
-        return self.next_at - now
-
     def seconds_to_retry(self, now: float) -> int:
         """Whole seconds, at least 1, until it makes sense to ask again."""
         return max(1, math.ceil(self.next_at - now)) if self.failures else 1

@@ -163,7 +163,7 @@ class RemoteKeys:
         attempt = self._attempt(self._timer())
         if attempt is not None:
             await attempt.succeeded()
-        return self._freshness.seconds_to_next(self._timer())
+        return self._freshness.next_at - self._timer()
 
     def status(self) -> KeysStatus:
         """How the keys stand at this moment. Asks nobody."""

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from sentri.asking import ask
 from sentri.config.idempotency import IdempotencyKeywords, IdempotencyOptions
+from sentri.config.readers import flag
+from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.web.bearer import bearer_token, no_token
@@ -153,6 +155,10 @@ class Auth(ABC):
 
     def _install(self, app: web.Application, *, idempotency: bool, on_unhandled: OnUnhandled | None) -> None:
         """What `setup` does in both modes. Raises `CONFIGURATION_ERROR` for an application that has an auth object."""
+        try:
+            flag(idempotency)
+        except Wrong as wrong:
+            raise ConfigurationError(f"idempotency {wrong}") from None
         if AUTH in app:
             raise ConfigurationError("this application has an auth object already")
         app[AUTH] = self

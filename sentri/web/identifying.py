@@ -54,7 +54,7 @@ class CookieAuthentication:
         cookies: their names.
         cross_site: refuses what another site made the browser send.
         verify: what an access token says, by the token alone, expired or not.
-        is_void: whether an access token counts as absent, whatever it says: the browser got it in good faith.
+        is_void: whether an access token that does not verify counts as absent: the browser got it in good faith.
         verify_refresh: the same of a refresh token; None where no server reads them.
         check: the user as they are now, if their session stands.
         silent: how to refresh silently; None where that is off.
@@ -87,22 +87,25 @@ class CookieAuthentication:
         if not shown and not self._cookies.refresh_tokens(request):
             raise no_token()
         self._cross_site.check(request)
-        token, claims = await self._access([token for token in shown if not self._is_void(token)])
+        token, claims = await self._access(shown)
         if claims is not None and self._clock() < claims.expires_at:
             return Authentication(await self._check(claims.user), token, weakref.ref(request))
         return await self._silently(request, claims)
 
     async def _access(self, shown: Sequence[str]) -> tuple[str, AccessClaims | None]:
-        """The access cookie that counts: of those that verify the one that lives longest, if all name one session."""
-        if not shown:
-            return "", None
-        verified = []
+        """The access cookie that counts: of those that verify the one that lives longest, if all name one session.
+        None where there is none, or none but void ones.
+        """
+        verified, failed = [], []
         for token in shown:
             try:
                 verified.append((token, await self._verify(token)))
             except SentriError as error:
                 if error.status_code != web.HTTPUnauthorized.status_code:
                     raise
+                failed.append(token)
+        if not verified and all(map(self._is_void, failed)):
+            return "", None
         if len({(claims.user.issuer, claims.user.id, claims.user.session_id) for _, claims in verified}) != 1:
             raise refused()
         return max(verified, key=lambda entry: entry[1].expires_at)
