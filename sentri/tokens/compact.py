@@ -64,8 +64,6 @@ class UnverifiedToken:
             if not isinstance(header, dict) or "crit" in header or "b64" in header:
                 raise refused()
             self.claims = msgspec.json.decode(self._signed.payload or b"", type=dict[str, Any])
-            if not urlsafe_b64decode(self._signed.segments["signature"]):
-                raise refused()
         except _BROKEN:
             raise refused() from None
         self.kid = header.get("kid")
@@ -77,6 +75,13 @@ class UnverifiedToken:
     def has_typ(self, *allowed: str | None) -> bool:
         """Whether its `typ` is one of these, compared without case, `application/` may precede it; None is none."""
         return self._typ in allowed
+
+    def has_signature(self) -> bool:
+        """Whether there is something that could be a signature; without, no key is needed to refuse it."""
+        try:
+            return bool(urlsafe_b64decode(self._signed.segments["signature"]))
+        except _BROKEN:
+            return False
 
     def is_signed_by(self, key: VerifyingKey) -> bool:
         """Whether the key, with its own algorithm and no other, verifies the signature."""

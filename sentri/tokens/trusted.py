@@ -106,23 +106,24 @@ class TrustedTokens:
             raise refused()
         user, expires_at = self._read(shown.claims, issuer)
         dead = self._clock() >= expires_at
-        key = await self._key(issuer, shown.kid, dead=dead)
+        key = await self._key(issuer, shown, dead=dead)
         if key is None or not shown.is_signed_by(key):
             raise refused()
         if dead and not expired_too:
             raise expired()
         return AccessClaims(user, expires_at)
 
-    async def _key(self, issuer: Issuer, kid: object, *, dead: bool) -> VerifyingKey | None:
+    async def _key(self, issuer: Issuer, token: UnverifiedToken, *, dead: bool) -> VerifyingKey | None:
         """The key that the token names. For one that has expired nobody is asked who would not have been anyway, and
         it is no good whatever they say.
         """
+        kid = token.kid
         if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID:
             return None
         try:
             return await issuer.find(kid, ask=not dead)
         except SentriError:
-            if dead:
+            if dead or not token.has_signature():
                 return None
             raise
 
