@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "system_clock"]
+__all__ = ["Clock", "system_clock", "timer_of"]
 
 
 class Clock(Protocol):
@@ -17,3 +18,10 @@ class Clock(Protocol):
 def system_clock() -> float:
     """The machine's clock."""
     return time.time_ns() // 1000 / 1_000_000
+
+
+def timer_of(clock: Clock) -> Callable[[], float]:
+    """What measures how long something lasts, in seconds: beside the machine's clock, which may be set, the steady one;
+    a clock that somebody gave measures that too, so that a test moves everything at once.
+    """
+    return time.monotonic if clock is system_clock else clock

@@ -12,7 +12,7 @@ from aiohttp import web
 from sentri.accounts import authenticating
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
-from sentri.clock import Clock, system_clock
+from sentri.clock import Clock
 from sentri.config.options import ServerOptions
 from sentri.config.readers import mount_prefix
 from sentri.config.reading import Wrong
@@ -31,7 +31,7 @@ from sentri.storage.migrating import migrate
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
-from sentri.web.auth import Auth
+from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
@@ -44,7 +44,7 @@ from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
 from sentri.wiring import context_of, gatekeeping_of, keys_of
 
-__all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
+__all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
 
 
 class AuthServer(Auth):
@@ -55,25 +55,29 @@ class AuthServer(Auth):
 
     Args:
         options: what `ServerOptions.read` made of the configuration.
-        clock: the source of time for everything that expires.
+        clock: the source of time for everything that expires, in place of that of the options.
         key_times: how long keys are published, cached and waited for.
         algorithm_stated: whether somebody chose the algorithm; else rotations keep the one that there is.
+        database: in place of the one that the options describe.
+        keys: in place of those that the options describe.
     """
 
     def __init__(
         self,
         options: ServerOptions,
         *,
-        clock: Clock = system_clock,
+        clock: Clock | None = None,
         key_times: KeyTimes | None = None,
         algorithm_stated: bool = True,
+        database: Database | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
         self._options = options
-        self._clock = clock
+        self._clock = clock = clock or options.clock
         self._key_times = key_times or KeyTimes()
-        self._database = Database(options.db, logger=options.logger)
-        self._keys: Keys = keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
+        self._database = database or Database(options.db, logger=options.logger)
+        self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
         self._context = context_of(options, self._keys, clock, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
@@ -158,6 +162,7 @@ class AuthServer(Auth):
             cross_site=self._cross_site if self._has_cookies else None,
         )
         self._own_routes |= frozenset(app.router.routes())
+        app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
         return app
@@ -229,7 +234,11 @@ class AuthServer(Auth):
             )
 
     def _idempotency_defaults(self) -> Mapping[str, Any]:
-        return {"redis_url": self._options.redis_url, "namespace": self._options.namespace}
+        return {
+            "redis_url": self._options.redis_url,
+            "namespace": self._options.namespace,
+            "clock": self._options.clock,
+        }
 
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:
         endpoints = self._endpoints_of(match)
@@ -254,7 +263,11 @@ class AuthServer(Auth):
         """
         if match.http_exception is not None:
             return match.apps[-1] is self._own_app
-        return match.route in self._own_routes
+        return self.owns(match.route)
+
+    def owns(self, route: web.AbstractRoute) -> bool:
+        """Whether the route is one of the endpoints that `app()` made. What a host adds to them is the host's."""
+        return route in self._own_routes
 
     # --- cookies
 
@@ -411,15 +424,23 @@ def _kid_of(token: str) -> str:
 
 
 def server_of_options(
-    given: Mapping[str, Any], *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+    given: Mapping[str, Any], *, clock: Clock | None = None, key_times: KeyTimes | None = None
 ) -> AuthServer:
     """The server with the keys of its `secret`, or with kept ones. Raises `CONFIGURATION_ERROR` with every finding."""
-    options = ServerOptions.read(given, _required_secret, _key_findings)
-    return AuthServer(options, clock=clock, key_times=key_times)
+    return AuthServer(options_of(given), clock=clock, key_times=key_times)
+
+
+def options_of(given: Mapping[str, Any], *, keys_given: bool = False) -> ServerOptions:
+    """The options of a server whose keys are described by them, or else `keys_given` to it.
+
+    Raises `CONFIGURATION_ERROR` with every finding.
+    """
+    checks = (_key_findings,) if keys_given else (_required_secret, _key_findings)
+    return ServerOptions.read(given, *checks)
 
 
 def server_with_generated_keys(
-    given: Mapping[str, Any], *, clock: Clock = system_clock, key_times: KeyTimes | None = None
+    given: Mapping[str, Any], *, clock: Clock | None = None, key_times: KeyTimes | None = None
 ) -> AuthServer:
     """The server with RSA-2048 keys of its own. Raises `CONFIGURATION_ERROR` with every finding."""
     options = ServerOptions.read({"algorithm": "RS256", **given}, lambda _: _not_for_generated(given))

@@ -15,7 +15,7 @@ from sentri.config.options import HOOKS
 from sentri.server import server_of_options
 from tests.support import SECRET, Api, MovableClock, host_application, serving
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["pytester", "tests.databases"]
 
 
 @pytest.fixture

@@ -16,11 +16,10 @@ from sentri.accounts.stores import UserRecord
 from sentri.clock import system_clock
 from sentri.randomness import new_id
 from sentri.storage import Database, Users
+from sentri_testing import assertions
+from sentri_testing.users import PASSWORD, PASSWORD_HASH
 
 SECRET = "a secret for tests, of more than sixty-four bytes, which HS512 asks for"
-PASSWORD = "correct horse"
-PASSWORD_HASH = "$2b$10$my4BivV/nIeiAV3FV9S9x.uEOP08hNKi7oMpkqWQHKB4OIMy5h1S."
-"""bcrypt, cost 10, of PASSWORD: makes a user without hashing."""
 
 
 class MovableClock:
@@ -125,15 +124,9 @@ class Api:
 
 async def data_of(response: ClientResponse, status: int = 200) -> Any:
     """The `data` of a success, after a look at its envelope; with the refresh token, if it came as a cookie."""
-    body = await response.json()
-    assert response.status == status, body
-    assert body.keys() == {"error", "statusCode", "message", "data"}
-    assert body["error"] is False
-    assert body["statusCode"] == status
-    assert isinstance(body["message"], str)
+    data = await assertions.assert_envelope(response, status)
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Type"] == "application/json"
-    data = body["data"]
     cookie = response.cookies.get("refresh_token")
     if cookie is not None and cookie.value:
         assert "refreshToken" not in data, "with a cookie the refresh token never travels in a body"
@@ -143,17 +136,8 @@ async def data_of(response: ClientResponse, status: int = 200) -> Any:
 
 async def assert_error(response: ClientResponse, status: int, code: str) -> dict[str, Any]:
     """The envelope of a failure; a 401 carries its challenge."""
-    body = await response.json()
-    assert (response.status, body.get("code")) == (status, code), body
-    assert body.keys() == {"error", "statusCode", "code", "message", "data"}
-    assert body["error"] is True
-    assert body["statusCode"] == status
-    assert body["data"] is None
-    assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Type"] == "application/json"
-    if status == 401:
-        assert response.headers["WWW-Authenticate"].startswith("Bearer")
-    return dict(body)
+    return await assertions.assert_error(response, code, status=status)
 
 
 async def profile(request: web.Request) -> web.Response:

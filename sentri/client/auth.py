@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -11,7 +10,7 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from sentri.client.fetching import fetching
-from sentri.clock import Clock, system_clock
+from sentri.clock import Clock, timer_of
 from sentri.config.client_options import ClientOptions
 from sentri.config.issuers import KeyUri
 from sentri.errors import ConfigurationError
@@ -82,16 +81,17 @@ class AuthClient(Auth):
 
     Args:
         options: what `ClientOptions.read` made of the configuration.
-        clock: the source of time for tokens.
+        clock: the source of time for tokens, in place of that of the options.
         timer: the source of time for keys: seconds that only grow.
     """
 
     def __init__(
-        self, options: ClientOptions, *, clock: Clock = system_clock, timer: Callable[[], float] = time.monotonic
+        self, options: ClientOptions, *, clock: Clock | None = None, timer: Callable[[], float] | None = None
     ) -> None:
         super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
         self._options = options
-        self._clock, self._timer = clock, timer
+        self._clock = clock = clock or options.clock
+        self._timer = timer or timer_of(options.clock)
         self._serving = False
         algorithms = _algorithms(options)
         own = self._remote(options.key_uri, algorithms)
@@ -216,6 +216,9 @@ class AuthClient(Auth):
     async def _flush(self, _: web.Application) -> None:
         await self._close_idempotency()
 
+    def _idempotency_defaults(self) -> Mapping[str, Any]:
+        return {"clock": self._options.clock}
+
     # --- tokens
 
     async def authenticate(self, token: str) -> AuthUser:
@@ -243,7 +246,7 @@ class AuthClient(Auth):
 
 
 def client_of_options(
-    given: Mapping[str, Any], *, clock: Clock = system_clock, timer: Callable[[], float] = time.monotonic
+    given: Mapping[str, Any], *, clock: Clock | None = None, timer: Callable[[], float] | None = None
 ) -> AuthClient:
     """The client. Raises `CONFIGURATION_ERROR` with every finding."""
     return AuthClient(ClientOptions.read(given, _algorithm_findings), clock=clock, timer=timer)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Required, TypedDict
 
+from sentri.clock import Clock, system_clock
 from sentri.config import readers
 from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie
 from sentri.config.durations import Duration, duration
@@ -36,6 +37,7 @@ class ClientKeywords(TypedDict, total=False):
     allow_insecure_keys: bool
     is_token_revoked: Callable[[str], bool | Awaitable[bool]] | None
     hook_timeout: Duration
+    clock: Clock
     logger: logging.Logger
 
 
@@ -58,6 +60,7 @@ class ClientOptions(Options):
     allow_insecure_keys: bool = option(readers.flag, default=False)
     is_token_revoked: Callable[[str], Any] | None = option(optional(readers.callback("session_id")), default=None)
     hook_timeout: float = option(duration(least=0.001), default=5.0)
+    clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 
     @classmethod

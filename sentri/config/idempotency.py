@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict
 
+from sentri.clock import Clock, system_clock
 from sentri.config import readers
 from sentri.config.durations import Duration, duration
 from sentri.config.reading import Options, Wrong, option, optional
@@ -20,6 +21,15 @@ HOOKS: Final = {
     "on_conflict": ("method", "route", "user_id", "reason"),
 }
 """Hook → its positional arguments."""
+
+_STORE: Final = {
+    "begin": ("scope", "fingerprint", "owner"),
+    "renew": ("scope", "fingerprint", "owner"),
+    "complete": ("scope", "fingerprint", "owner", "answer"),
+    "release": ("scope", "fingerprint", "owner"),
+    "close": (),
+}
+"""Operation of a store → its positional arguments."""
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
@@ -44,6 +54,7 @@ class IdempotencyKeywords(TypedDict, total=False):
     on_store_error: Literal["fail", "bypass"]
     caller: Callable[[Any], str | Awaitable[str]] | None
     complete_on_disconnect: bool
+    clock: Clock
     on_replay: Callable[[str, str, str | None], Any] | None
     on_conflict: Callable[[str, str, str | None, str], Any] | None
 
@@ -73,6 +84,18 @@ def _required(value: object) -> bool | Callable[..., Any]:
     return value if isinstance(value, bool) else readers.callback("request")(value)
 
 
+def _store(value: object) -> object:
+    if isinstance(value, type):
+        raise Wrong(f"is the class {value.__name__}; give an object of it")
+    for name, parameters in _STORE.items():
+        try:
+            readers.callback(*parameters)(getattr(value, name, None))
+        except Wrong:
+            expected = f"{name}({', '.join(parameters)})"
+            raise Wrong(f"is a {type(value).__name__}, which has no {expected}; see sentri.idempotency.Store") from None
+    return value
+
+
 def _on_store_error(value: object) -> str:
     if value not in ("fail", "bypass"):
         raise Wrong(f"is {value!r}; it must be 'fail' or 'bypass'")
@@ -93,8 +116,16 @@ class IdempotencyOptions(Options):
     wait: float = option(duration(least=0.0), default=10.0)
     redis_url: RedisServer | None = option(optional(read_redis), default=None)
     namespace: str = option(namespace, default="sentri")
+    store: Any = option(optional(_store), default=None, secret=True)
     on_store_error: str = option(_on_store_error, default="fail")
     caller: Callable[..., Any] | None = option(optional(readers.callback("request")), default=None)
     complete_on_disconnect: bool = option(readers.flag, default=True)
+    clock: Clock = option(readers.clock, default=system_clock)
     on_replay: Callable[..., Any] | None = option(optional(readers.callback(*HOOKS["on_replay"])), default=None)
     on_conflict: Callable[..., Any] | None = option(optional(readers.callback(*HOOKS["on_conflict"])), default=None)
+
+    @classmethod
+    def contradictions(cls, values: dict[str, Any]) -> list[str]:
+        if values.get("store") is None or values.get("redis_url") is None:
+            return []
+        return ["store and redis_url are two places to keep keys; give one of them"]

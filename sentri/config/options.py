@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NotRequired, TypedDict
 
+from sentri.clock import Clock, system_clock
 from sentri.config import readers
 from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie, read_refresh_cookie
 from sentri.config.database import Database, read_database
@@ -105,6 +106,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     rate_limit: bool
     key_encryption_secret: str | Sequence[str] | None
     migrate_on_startup: bool
+    clock: Clock
     logger: logging.Logger
 
 
@@ -164,6 +166,7 @@ class ServerOptions(Options):
         optional(readers.secret_texts(least_bytes=32)), default=None, secret=True
     )
     migrate_on_startup: bool = option(readers.flag, default=True)
+    clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 
     @classmethod

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any, Final
 
+from sentri.clock import Clock
 from sentri.config.reading import Wrong, suggestion
 
 __all__ = [
     "audience",
     "callback",
     "callbacks",
+    "clock",
     "flag",
     "logger",
     "mount_prefix",
@@ -158,6 +161,18 @@ def callback(*parameters: str) -> Callable[[object], Callable[..., Any]]:
         return value
 
     return read
+
+
+def clock(value: object) -> Clock:
+    """A function without arguments that tells the time, asked once to see what it says."""
+    function = callback()(value)
+    try:
+        now = function()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, it tells no time
+        raise Wrong(f"raises {type(error).__name__}; it must answer with the seconds since the Unix epoch") from None
+    if isinstance(now, bool) or not isinstance(now, int | float) or not math.isfinite(now):
+        raise Wrong(f"answers with a {type(now).__name__}; it must answer with the seconds since the Unix epoch")
+    return function
 
 
 def callbacks(known: Mapping[str, Sequence[str]], *, by_name: bool = False) -> Callable[[object], Mapping[str, Any]]:

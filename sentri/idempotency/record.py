@@ -12,7 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-__all__ = ["OVERHEAD", "Answer", "Begun", "Finished", "Found", "InFlight", "Scope", "Store", "StoreUnavailable"]
+__all__ = [
+    "LEASE",
+    "OVERHEAD",
+    "Answer",
+    "Begun",
+    "Finished",
+    "Found",
+    "InFlight",
+    "Scope",
+    "Store",
+    "StoreUnavailable",
+]
+
+LEASE: Final = 10.0
+"""Seconds for which a store holds a key in flight that nobody renews: those of a process that died are free then."""
 
 OVERHEAD: Final = 512
 """Bytes that a finished entry counts beside its headers and body."""
@@ -88,7 +102,8 @@ class Store(Protocol):
     """Keeps what is known of keys. Each operation is one atomic step, however many processes ask.
 
     An `owner` is 16 random bytes that name one run. Every operation may be repeated with the same arguments: whoever
-    did not hear the answer asks again. All raise `StoreUnavailable`, in bounded time, when they cannot tell.
+    did not hear the answer asks again. All raise `StoreUnavailable`, in bounded time, when they cannot tell. What is in
+    flight is held for `LEASE` seconds, unless it is renewed. How long an answer is kept (`ttl`), the store knows.
     `sentri_testing.contracts.IdempotencyStoreContract` tests what is promised here.
     """
 

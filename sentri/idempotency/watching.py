@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from types import UnionType
+from typing import Any, TypeVar
 
 from sentri.idempotency.record import Answer, Found, Scope, Store, StoreUnavailable
 
@@ -28,23 +29,30 @@ class WatchedStore:
         return repr(self._store)
 
     async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
-        return await self._watched(self._store.begin(scope, fingerprint, owner))
+        return await self._watched(Found, self._store.begin, scope, fingerprint, owner)
 
     async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
-        return await self._watched(self._store.renew(scope, fingerprint, owner))
+        return await self._watched(bool, self._store.renew, scope, fingerprint, owner)
 
     async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
-        return await self._watched(self._store.complete(scope, fingerprint, owner, answer))
+        return await self._watched(bool, self._store.complete, scope, fingerprint, owner, answer)
 
     async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
-        await self._watched(self._store.release(scope, fingerprint, owner))
+        await self._watched(object, self._store.release, scope, fingerprint, owner)
 
     async def close(self) -> None:
-        await self._store.close()
-
-    async def _watched(self, operation: Awaitable[T]) -> T:
         try:
-            result = await operation
+            await self._store.close()
+        except Exception:  # a shutdown has more to end
+            self._logger.exception("The idempotency store could not be closed.")
+
+    async def _watched(
+        self, expected: type[Any] | UnionType, operation: Callable[..., Awaitable[T]], *arguments: object
+    ) -> T:
+        try:
+            result = await operation(*arguments)
+            if not isinstance(result, expected):  # None, say, would be taken for something that it does not mean
+                raise TypeError(f"the idempotency store answered with a {type(result).__name__}")  # noqa: TRY301
         except StoreUnavailable as error:
             if not self._failing:
                 self._failing = True

@@ -43,13 +43,21 @@ class Database:
         options: where it is.
         timeout: seconds for one unit or call, from waiting for a connection to the commit.
         logger: gets one line a failure: the exception's type and its SQLSTATE or errno, never its message.
+        driver: in place of the dialect's own.
     """
 
-    def __init__(self, options: DatabaseOptions, *, timeout: float = 5.0, logger: logging.Logger | None = None) -> None:
+    def __init__(
+        self,
+        options: DatabaseOptions,
+        *,
+        timeout: float = 5.0,
+        logger: logging.Logger | None = None,
+        driver: Driver | None = None,
+    ) -> None:
         self._options = options
         self._timeout = timeout
         self._logger = logger or logging.getLogger("sentri")
-        self._driver = driver_for(options.dialect)
+        self._driver = driver or driver_for(options.dialect)
         self._client: Any = None
         self._running: set[asyncio.Task[Any]] = set()
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, Unpack, overload
 from aiohttp import web
 
 from sentri.asking import ask
-from sentri.config.idempotency import IdempotencyKeywords, IdempotencyOptions
+from sentri.config.idempotency import IdempotencyOptions
 from sentri.config.readers import flag
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
@@ -22,7 +22,7 @@ from sentri.web.errors import ErrorMiddleware, OnUnhandled
 from sentri.web.gates import Gate
 from sentri.web.guards import Check, Guard, GuardedHandler, Guards
 from sentri.web.idempotency import Authority, IdempotencyMiddleware, Treatment
-from sentri.web.idempotency_creating import middleware_of
+from sentri.web.idempotency_creating import MiddlewareKeywords, middleware_of
 from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.protecting import ProtectMiddleware, mark_public
 from sentri.web.request_keys import USER, OwnKey, publish
@@ -123,11 +123,11 @@ class Auth(ABC):
             self._on_unhandled.append(on_unhandled)
         return ErrorMiddleware(self._logger, on_unhandled)
 
-    def idempotency_middleware(self, **options: Unpack[IdempotencyKeywords]) -> IdempotencyMiddleware:
+    def idempotency_middleware(self, **options: Unpack[MiddlewareKeywords]) -> IdempotencyMiddleware:
         """A middleware that answers repeats of a request that carries a key with its first answer.
 
         It stands in front of the guards and lets each of them have its say first, once a request. The auth object
-        closes it. `redis_url` and `namespace` are those of the server unless they are given here.
+        closes it. `redis_url` and `namespace` are those of the server unless they, or a `store`, are given here.
 
         Args:
             options: docs/idempotent-requests.md has them all.
@@ -135,7 +135,8 @@ class Auth(ABC):
         Raises:
             SentriError: `CONFIGURATION_ERROR`, one message with everything that is wrong with the options.
         """
-        read = IdempotencyOptions.read({**self._idempotency_defaults(), **options})
+        defaults = {} if options.get("store") is not None else self._idempotency_defaults()
+        read = IdempotencyOptions.read({**defaults, **options})
         authority = Authority(identify=self.identify, treatment=self._treatment, gates=self._own_gates)
         middleware = middleware_of(read, authority=authority, logger=self._logger)
         self._idempotency.append(middleware)
@@ -240,6 +241,10 @@ class Auth(ABC):
     @abstractmethod
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool: ...
 
+    def owns(self, route: web.AbstractRoute) -> bool:  # noqa: ARG002 - as above
+        """Whether the route is one of this object's own endpoints, which decide themselves whom they answer."""
+        return False
+
     # --- what guards ask
 
     def check_roles(self, roles: frozenset[str]) -> None:
@@ -298,7 +303,7 @@ _late = Guards(
     _identify_late,
     check_roles=lambda _: None,
     decide=_decide_late,
-    judge=lambda request: request.config_dict.get(AUTH),
+    judge=lambda config: config.get(AUTH),
     roles_at_request=lambda request, roles: _auth_of(request).check_roles(roles),
 )
 protect = _late.protect

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +19,10 @@ from aiohttp import web
 from sentri.identity import AuthUser
 from sentri.web.request_keys import OwnKey, publish
 
-__all__ = ["Ahead", "Gate", "ask_ahead", "gates_around", "mark"]
+__all__ = ["Ahead", "Config", "Gate", "ask_ahead", "gates_around", "is_plain_view", "mark"]
+
+Config = Mapping[str | web.AppKey[Any], Any]
+"""What an application and its parents keep, the nearest first: `request.config_dict`."""
 
 _MARK: Final = "__sentri_gate__"
 
@@ -30,21 +33,24 @@ class Gate:
     Args:
         enter: lets a request in, or raises what refuses it; None where it has nothing to say of it.
         inside: what it guards, to look for the gates behind it.
-        judge: which auth object says so, at this point of the request's way; None where there is but one.
+        judge: which auth object says so, by what the applications keep where it stands; None where there is but one.
+        kind: what it asks, in a word or two, for those who list guards.
     """
 
-    __slots__ = ("_enter", "inside", "judge")
+    __slots__ = ("_enter", "inside", "judge", "kind")
 
     def __init__(
         self,
         enter: Callable[[web.Request], Awaitable[AuthUser | None]],
         inside: Any = None,
         *,
-        judge: Callable[[web.Request], object] = lambda _: None,
+        judge: Callable[[Config], object] = lambda _: None,
+        kind: str = "",
     ) -> None:
         self._enter = enter
         self.inside = inside
         self.judge = judge
+        self.kind = kind
 
     async def enter(self, request: web.Request) -> None:
         """Return, or raise what refuses the request: what was said ahead, once; else it is asked now."""
@@ -62,7 +68,7 @@ class Gate:
     def judge_in(self, request: web.Request, app: web.Application) -> object:
         """Whose word it is, there."""
         with _inside(request, app):
-            return self.judge(request)
+            return self.judge(request.config_dict)
 
 
 @contextmanager
@@ -127,7 +133,7 @@ class Ahead:
         if self._request() is not request or gate not in self._unused:
             return False
         said = self._unused.pop(gate)
-        if said.judge is not gate.judge(request):
+        if said.judge is not gate.judge(request.config_dict):
             return False
         if said.refusal is not None:
             raise said.refusal
@@ -161,13 +167,12 @@ def mark(guarded: Any, gate: Gate) -> None:
     setattr(guarded, _MARK, (gate, guarded))
 
 
-def gates_around(match: web.UrlMappingMatchInfo, method: str) -> Iterator[Gate]:
-    """The gates of the matched handler, from outside to inside.
+def gates_around(handler: Any, method: str) -> Iterator[Gate]:
+    """The gates that such a request passes on its way through the handler of a route, from outside to inside.
 
     They are found through `functools.wraps`, partials, bound methods, and the bases of a View. One inside a decorator
     that hides what it decorates is not: see `Ahead.surprised`.
     """
-    handler: Any = match.handler
     if isinstance(handler, type):
         yield from _around_view(handler)
         handler = getattr(handler, method.lower(), None)
@@ -197,6 +202,14 @@ def _around_view(view: type) -> Iterator[Gate]:
                 return
             yield gate
             own = gate.inside
+
+
+def is_plain_view(view: type) -> bool:
+    """Whether aiohttp alone chooses the method that is run: guards around methods stand in nobody's way else."""
+    return not any(
+        "_iter" in vars(cls) or ("__await__" in vars(cls) and _gate_of(vars(cls)["__await__"]) is None)
+        for cls in view.__mro__[: view.__mro__.index(web.View)]
+    )
 
 
 def _gate_of(function: Any) -> Gate | None:

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
-from sentri.web.gates import Gate, mark
+from sentri.web.gates import Config, Gate, mark
 from sentri.web.request_keys import publish
 
 __all__ = ["Check", "Guard", "GuardedHandler", "Guards", "is_open_preflight"]
@@ -37,7 +37,7 @@ class Guards:
         identify: the user of a request, remembered for its other guards; raises what refuses the request.
         check_roles: raises `CONFIGURATION_ERROR` for roles that do not exist; asked at decoration.
         decide: runs a permission check; its answer is a bool, or it raises.
-        judge: the auth object that all this is asked of.
+        judge: the auth object that all this is asked of, by what the applications keep.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Guards:
         *,
         check_roles: Callable[[frozenset[str]], None],
         decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
-        judge: Callable[[web.Request], object],
+        judge: Callable[[Config], object],
         roles_at_request: Callable[[web.Request, frozenset[str]], None] | None = None,
     ) -> None:
         self._identify = identify
@@ -61,7 +61,7 @@ class Guards:
     def protect(self) -> Guard: ...
     def protect(self, handler: Any = None) -> Any:
         """Let only authenticated requests through. Use it bare or called: `@protect`, `@protect()`."""
-        guard = self._guard(None)
+        guard = self._guard(None, "protect")
         return guard if handler is None else guard(handler)
 
     def authorize(self, *roles: str) -> Guard:
@@ -77,7 +77,7 @@ class Guards:
             if wanted.isdisjoint(user.roles):
                 raise forbidden()
 
-        return self._guard(rule)
+        return self._guard(rule, f"authorize: {', '.join(sorted(wanted))}")
 
     @overload
     def permit(self, check: Check, /) -> Guard: ...
@@ -99,7 +99,7 @@ class Guards:
             if listed.isdisjoint(user.roles) and not await self._decide(permitted, request, user):
                 raise forbidden()
 
-        return self._guard(rule)
+        return self._guard(rule, f"permit: {', or '.join([_name_of(permitted), *sorted(listed)])}")
 
     def _role_names(self, guard: str, roles: Collection[str]) -> frozenset[str]:
         if isinstance(roles, str) or not roles or not all(isinstance(role, str) for role in roles):
@@ -120,14 +120,16 @@ class Guards:
             await rule(request, user)
         return user
 
-    def _guard(self, rule: Rule | None) -> Guard:
+    def _guard(self, rule: Rule | None, kind: str) -> Guard:
         async def enter(request: web.Request) -> AuthUser:
             return await self.enter(request, rule)
 
+        gate_before = functools.partial(Gate, enter, judge=self.judge, kind=kind)
+
         def guard(handler: GuardedHandler, /) -> GuardedHandler:
             if isinstance(handler, type):
-                return cast("GuardedHandler", _guarded_view(handler, enter, self.judge))
-            return cast("GuardedHandler", _guarded_function(handler, enter, self.judge))
+                return cast("GuardedHandler", _guarded_view(handler, gate_before))
+            return cast("GuardedHandler", _guarded_function(handler, gate_before))
 
         return guard
 
@@ -151,10 +153,10 @@ def is_open_preflight(request: web.Request) -> bool:
     return request.match_info.route.method == hdrs.METH_OPTIONS
 
 
-def _guarded_function(handler: Any, enter: Identify, judge: Callable[[web.Request], object]) -> Any:
+def _guarded_function(handler: Any, gate_before: Callable[[Any], Gate]) -> Any:
     if not _is_async(handler):
         raise ConfigurationError(f"{handler!r} cannot be guarded: it is no `async def` handler and no web.View class")
-    gate = Gate(enter, handler, judge=judge)
+    gate = gate_before(handler)
 
     @functools.wraps(handler)
     async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
@@ -174,12 +176,12 @@ def _was_asked(request: web.Request, args: tuple[Any, ...], guarded: Any) -> boo
     return inspect.unwrap(request.match_info.handler) is inspect.unwrap(guarded)
 
 
-def _guarded_view(view: type, enter: Identify, judge: Callable[[web.Request], object]) -> type:
+def _guarded_view(view: type, gate_before: Callable[[Any], Gate]) -> type:
     """Guard every method of the View, and of the classes that inherit from it, at the one place they all pass."""
     if not issubclass(view, web.View):
         raise ConfigurationError(f"{view!r} cannot be guarded: it is no `async def` handler and no web.View class")
     own: Callable[[web.View], Generator[Any, None, web.StreamResponse]] | None = vars(view).get("__await__")
-    gate = Gate(enter, own, judge=judge)
+    gate = gate_before(own)
 
     def __await__(self: web.View) -> Generator[Any, None, web.StreamResponse]:  # noqa: N807 - takes its place
         if not is_open_preflight(self.request):
@@ -207,6 +209,12 @@ def _callable_check(check: Any) -> Check:
     except (TypeError, ValueError):
         raise ConfigurationError("permit() takes a function check(request, user): @auth.permit(is_owner)") from None
     return cast("Check", check)
+
+
+def _name_of(check: Any) -> str:
+    while isinstance(check, functools.partial):
+        check = check.func
+    return str(getattr(check, "__name__", type(check).__name__))
 
 
 def _request_of(args: tuple[Any, ...]) -> web.Request:

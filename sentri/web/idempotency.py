@@ -19,7 +19,7 @@ from sentri.config.idempotency import HOOKS, IdempotencyOptions
 from sentri.errors import SentriError
 from sentri.finishing import finish
 from sentri.hooks import HookRunner
-from sentri.idempotency.record import Answer, Store, StoreUnavailable
+from sentri.idempotency.record import LEASE, Answer, Store, StoreUnavailable
 from sentri.idempotency.turns import Busy, Mismatch, Run, Turns
 from sentri.identity import AuthUser
 from sentri.web.errors import ErrorMiddleware
@@ -37,10 +37,7 @@ from sentri.web.idempotency_keys import (
 from sentri.web.protecting import ProtectMiddleware
 from sentri.web.request_keys import IDEMPOTENCY_KEY, OwnKey, unpublished
 
-__all__ = ["LEASE", "Authority", "IdempotencyMiddleware", "Treatment"]
-
-LEASE: Final = 10.0
-"""Seconds after which the key of a process that died is free again."""
+__all__ = ["Authority", "IdempotencyMiddleware", "Treatment"]
 
 _CALLBACK_TIMEOUT: Final = 5.0
 _SHUTDOWN_TIMEOUT: Final = 10.0
@@ -183,7 +180,7 @@ class IdempotencyMiddleware:
         for app in match.apps:
             yield from ((app, each.gate) for each in app.middlewares if isinstance(each, ProtectMiddleware))
         own = () if self._authority is None else self._authority.gates(match)
-        yield from ((match.apps[-1], gate) for gate in (*own, *gates_around(match, request.method)))
+        yield from ((match.apps[-1], gate) for gate in (*own, *gates_around(match.handler, request.method)))
 
     async def _key(self, request: web.Request) -> str | None:
         key = key_of(request, self._options.header)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import Unpack
+from typing import Unpack, cast
 
+from sentri.clock import timer_of
 from sentri.config.idempotency import IdempotencyKeywords, IdempotencyOptions
 from sentri.idempotency.memory import MemoryStore
-from sentri.idempotency.record import Store
-from sentri.web.idempotency import LEASE, Authority, IdempotencyMiddleware
+from sentri.idempotency.record import LEASE, Store
+from sentri.web.idempotency import Authority, IdempotencyMiddleware
 
-__all__ = ["create_idempotency_middleware", "middleware_of"]
+__all__ = ["MiddlewareKeywords", "create_idempotency_middleware", "middleware_of"]
 
 
-def create_idempotency_middleware(**options: Unpack[IdempotencyKeywords]) -> IdempotencyMiddleware:
+class MiddlewareKeywords(IdempotencyKeywords, total=False):
+    """With what the configuration, which knows no stores, cannot name the type of."""
+
+    store: Store | None
+
+
+def create_idempotency_middleware(**options: Unpack[MiddlewareKeywords]) -> IdempotencyMiddleware:
     """An idempotency middleware for any aiohttp application, with or without sentri's auth.
 
     `app.on_shutdown.append(middleware.close)` ends it. With an auth object use `auth.idempotency_middleware()`.
@@ -35,8 +42,16 @@ def middleware_of(
 
 
 def _store_of(options: IdempotencyOptions) -> Store:
+    if options.store is not None:
+        return cast("Store", options.store)
     if options.redis_url is None:
-        return MemoryStore(ttl=options.ttl, lease=LEASE, max_size=options.max_size, max_bytes=options.max_bytes)
+        return MemoryStore(
+            ttl=options.ttl,
+            lease=LEASE,
+            max_size=options.max_size,
+            max_bytes=options.max_bytes,
+            clock=timer_of(options.clock),
+        )
     from sentri.idempotency.redis import RedisStore  # noqa: PLC0415 - here alone: without a URL nothing loads redis
 
     return RedisStore(options.redis_url.url, namespace=options.namespace, ttl=options.ttl, lease=LEASE)

@@ -18,7 +18,7 @@ from sentri.identity import AuthUser
 from sentri.web.gates import Gate
 from sentri.web.guards import Guards, is_open_preflight
 
-__all__ = ["ProtectMiddleware", "mark_public"]
+__all__ = ["ProtectMiddleware", "RoutePattern", "mark_public"]
 
 _MARK: Final = "__sentri_public__"
 _IN_BRACES: Final = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
@@ -70,10 +70,10 @@ class ProtectMiddleware:
         self._owner = owner
         self._is_own = is_own
         self._refuse = refuse
-        self._exclusions = [_Exclusion(entry) for entry in _entries(exclude)]
+        self._exclusions = [RoutePattern(entry) for entry in _entries(exclude)]
         self._open: set[web.AbstractResource] = set()
         self._checked = not self._exclusions
-        self.gate = Gate(self._enter, judge=guards.judge)
+        self.gate = Gate(self._enter, judge=guards.judge, kind="protect_middleware")
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -95,8 +95,18 @@ class ProtectMiddleware:
         strange = [entry.text for entry in self._exclusions if not any(map(entry.names, resources))]
         if strange:
             raise ConfigurationError(f"protect_middleware: exclude names {strange}, which no route has")
-        self._open |= {resource for resource in resources if any(entry.names(resource) for entry in self._exclusions)}
+        self._open |= set(filter(self.excludes, resources))
         self._checked = True
+
+    def excludes(self, resource: web.AbstractResource) -> bool:
+        """Whether `exclude` names the resource."""
+        return any(entry.names(resource) for entry in self._exclusions)
+
+    def is_public(self, handler: object, method: str) -> bool:
+        """Whether the handler of a route is marked public, or the method of a View that such a request runs."""
+        if _is_marked(handler, self._owner):
+            return True
+        return isinstance(handler, type) and _is_marked(vars(handler).get(method.lower()), self._owner)
 
     def check_applications(self) -> None:
         """Check every living application that has this middleware in its list.
@@ -111,18 +121,22 @@ class ProtectMiddleware:
 
     def _is_open(self, request: web.Request) -> bool:
         match = request.match_info
-        handler = match.handler
         return (
             match.route.resource in self._open
             or self._is_own(match)
-            or _is_marked(handler, self._owner)
-            or (isinstance(handler, type) and _is_marked(vars(handler).get(request.method.lower()), self._owner))
+            or self.is_public(match.handler, request.method)
             or is_open_preflight(request)
         )
 
 
-class _Exclusion:
-    """One entry of `exclude`: compared with the pattern that a resource was made from, never with a request's path."""
+class RoutePattern:
+    """A route, or a subtree, by name: compared with the pattern that a resource was made from, never with a request's
+    path.
+
+    Args:
+        text: the exact pattern of a route (`/files/{name}`), or a subtree of whole segments (`/docs/*`). `is_one` tells
+            what else there is.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -131,32 +145,33 @@ class _Exclusion:
         self._pattern = web.DynamicResource(text).get_info()["pattern"].pattern if "{" in text else None
 
     def names(self, resource: web.AbstractResource) -> bool:
-        path = resource.canonical
+        path = resource.canonical or "/"  # which aiohttp makes of it when it starts
         if self._tree is not None:
             return path == self._tree or path.startswith(f"{self._tree}/")
         pattern = resource.get_info().get("pattern")
         return path in self._plain if pattern is None else pattern.pattern == self._pattern
 
+    @staticmethod
+    def is_one(text: object) -> bool:
+        """Whether it is the pattern of a route, or a subtree smaller than everything."""
+        if not isinstance(text, str) or not text.startswith("/") or text == "/*":
+            return False
+        try:
+            web.DynamicResource(text.removesuffix("/*"))
+        except ValueError:
+            return False
+        return "*" not in _IN_BRACES.sub("", text.removesuffix("/*"))
+
 
 def _entries(exclude: Iterable[str]) -> tuple[str, ...]:
     entries = (exclude,) if isinstance(exclude, str) or not isinstance(exclude, Iterable) else tuple(exclude)
     for entry in entries:
-        if not _is_pattern(entry):
+        if not RoutePattern.is_one(entry):
             raise ConfigurationError(
                 f"protect_middleware: exclude has {entry!r}; give the pattern of a route, such as '/files/{{name}}', "
                 "or a subtree that ends in '/*'"
             )
     return entries
-
-
-def _is_pattern(entry: object) -> bool:
-    if not isinstance(entry, str) or not entry.startswith("/") or entry == "/*":
-        return False
-    try:
-        web.DynamicResource(entry.removesuffix("/*"))
-    except ValueError:
-        return False
-    return "*" not in _IN_BRACES.sub("", entry.removesuffix("/*"))
 
 
 def _applications() -> Iterator[web.Application]:

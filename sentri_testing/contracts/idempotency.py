@@ -1,4 +1,4 @@
-"""What `sentri.idempotency.record.Store` promises, as tests."""
+"""What `sentri.idempotency.Store` promises, as tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from sentri.idempotency.record import Answer, Begun, Finished, InFlight, Scope, Store
+from sentri.idempotency import LEASE, Answer, Begun, Finished, InFlight, Scope, Store
 
 __all__ = ["IdempotencyStoreContract"]
 
@@ -39,7 +39,7 @@ class IdempotencyStoreContract:
     `let_pass`: an async function that makes these seconds pass for the store, by moving its clock or by waiting.
     """
 
-    LEASE = 10.0
+    LEASE = LEASE
     TTL = 60.0
 
     pytestmark = pytest.mark.asyncio

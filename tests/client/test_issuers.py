@@ -9,7 +9,7 @@ import pytest
 from sentri import AuthUser, SentriError, TrustedIssuer, create_auth
 from sentri.clock import system_clock
 from tests.client.issuing import Issuer, running
-from tests.hostile_tokens import GONE, Mint
+from tests.hostile_tokens import GONE, mint_of
 
 OWN = "https://auth.example.com"
 PARTNER = "https://login.partner.example"
@@ -88,7 +88,7 @@ async def test_lenient_typ_accepts_what_other_servers_write(issuer, partner, typ
 @pytest.mark.parametrize("typ", ["rt+jwt", "id_token+jwt", "dpop+jwt", "logout+jwt", "", None, 1])
 async def test_lenient_typ_is_no_free_pass(issuer, partner, typ):
     auth = trusting(issuer, partner, lenient_typ=True)
-    mint = Mint.of(partner.token(), partner.keys[partner.signing][1], "ES256", system_clock())
+    mint = mint_of(partner.token(), partner.keys[partner.signing][1], "ES256", system_clock())
     assert await refusal(auth, mint.token({"typ": typ})) == "TOKEN_INVALID"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sentri import SentriError, TrustedIssuer, create_auth
 from sentri.config.client_options import ClientKeywords, ClientOptions
+from sentri_testing import ManualClock
 
 URI = "https://auth.example.com/auth/keys"
 PARTNER = TrustedIssuer("https://partner.example", "https://partner.example/keys", "shop")
@@ -43,6 +44,7 @@ GOOD = {
     "allow_insecure_keys": [True, False],
     "is_token_revoked": [None, lambda session_id: False],
     "hook_timeout": [1],
+    "clock": [ManualClock(), lambda: 1.5],
     "logger": [logging.getLogger("host")],
 }  # fmt: skip
 WRONG = {
@@ -66,6 +68,7 @@ WRONG = {
     "allow_insecure_keys": [1, "yes"],
     "is_token_revoked": [1, lambda: True],
     "hook_timeout": [0],
+    "clock": [None, 5, lambda: "now", lambda _: 5],
     "logger": ["sentri"],
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ from tests.cookies.conftest import (
     shown,
     taken,
 )
-from tests.hostile_tokens import HOSTILE, Mint
+from tests.hostile_tokens import HOSTILE, mint_of
 from tests.support import PASSWORD, SECRET, assert_error
 
 JUNK = "eyJhbGciOiJub25lIn0.e30."
@@ -74,7 +74,7 @@ async def test_leaves_a_good_access_token_alone(site, clock):
 async def test_does_not_refresh_an_invalid_access_token(site):
     """Whatever is wrong with it but `exp`, also where that is wrong too."""
     pair = await site.expired()
-    mint = Mint.of(pair.access_token, SECRET, "HS256", site.clock())
+    mint = mint_of(pair.access_token, SECRET, "HS256", site.clock())
     tokens = {name: make(mint) for name, make in HOSTILE.items()}
     tokens = {name: token for name, token in tokens.items() if isinstance(token, str) and IN_A_COOKIE.fullmatch(token)}
     assert len(tokens) > 50

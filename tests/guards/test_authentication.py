@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sentri import USER, SentriError, current_user
 from tests.guards.conftest import FOR_ADMINS, FOR_USERS
-from tests.hostile_tokens import HOSTILE, Mint
+from tests.hostile_tokens import HOSTILE, mint_of
 from tests.support import PASSWORD, SECRET, assert_error
 
 ALL = pytest.mark.parametrize("dialect", ["sqlite", "postgres", "mysql"], indirect=True)
@@ -59,7 +59,7 @@ async def test_shows_the_user_as_they_are_now_not_as_the_token_says(guarded):
 async def test_roles_in_the_token_give_nothing(guarded, clock):
     """Validly signed, and still not what decides."""
     api = await guarded(wire)
-    mint = Mint.of(api.user.access_token, SECRET, "HS256", clock())
+    mint = mint_of(api.user.access_token, SECRET, "HS256", clock())
     response = await api.api.call("GET", "/admin", token=mint.token(roles=["admin"], identifier="root"))
     await assert_error(response, 403, "FORBIDDEN")
     body = await (await api.api.call("GET", "/it", token=mint.token(roles=["admin"], identifier="root"))).json()
@@ -100,7 +100,7 @@ async def test_refuses_the_next_request_after(guarded, end):
 async def test_refuses_a_session_past_its_end(guarded, clock):
     """A token may claim to live longer than its session does: the database decides."""
     api = await guarded(wire, refresh_expires_in="1h")
-    mint = Mint.of(api.user.access_token, SECRET, "HS256", clock())
+    mint = mint_of(api.user.access_token, SECRET, "HS256", clock())
     token = mint.token(exp=clock() + 86400)
     clock.advance(3599)
     assert (await api.api.call("GET", "/it", token=token)).status == 200
@@ -110,7 +110,7 @@ async def test_refuses_a_session_past_its_end(guarded, clock):
 
 async def test_refuses_the_session_of_another_user(guarded, clock):
     api = await guarded(wire)
-    mint = Mint.of(api.user.access_token, SECRET, "HS256", clock())
+    mint = mint_of(api.user.access_token, SECRET, "HS256", clock())
     for claims in (
         {"sid": api.admin.user.session_id},
         {"sub": api.admin.user.id},
@@ -137,7 +137,7 @@ async def test_a_refresh_token_opens_nothing(guarded):
 
 async def test_every_hostile_token_that_fits_in_a_header_is_401(guarded, clock):
     api = await guarded(wire)
-    mint = Mint.of(api.user.access_token, SECRET, "HS256", clock())
+    mint = mint_of(api.user.access_token, SECRET, "HS256", clock())
     for name, build in HOSTILE.items():
         token = build(mint)
         sendable = isinstance(token, str) and len(token) < 8000 and token.isascii() and token.isprintable()

@@ -13,9 +13,21 @@ from sentri import SentriError
 from sentri.config.environment import read_environment
 from sentri.config.idempotency import IdempotencyOptions
 from sentri.config.options import ServerOptions
+from sentri.idempotency.memory import MemoryStore
 from tests.support import SECRET
 
 SERVER = {"db": "sqlite://:memory:", "secret": SECRET, "valid_roles": ("user",)}
+STORE = MemoryStore(ttl=60, lease=10, max_size=100, max_bytes=1 << 20)
+
+
+class HalfAStore:
+    """Its `complete` takes no answer."""
+
+    async def begin(self, scope, fingerprint, owner): ...
+
+    renew = complete = release = begin
+
+    async def close(self): ...
 
 
 def test_the_defaults_are_those_of_the_contract():
@@ -31,6 +43,7 @@ def test_the_defaults_are_those_of_the_contract():
         wait=10,
         redis_url=None,
         namespace="sentri",
+        store=None,
         on_store_error="fail",
         caller=None,
         complete_on_disconnect=True,
@@ -71,6 +84,10 @@ def test_the_defaults_are_those_of_the_contract():
         ({"redis_url": "redis://host/sentri"}, "redis_url names a database that is not a number"),
         ({"redis_url": "redis://host:port/0"}, "redis_url is not a URL"),
         ({"redis_url": "redis://host/0?socket_timeout=1"}, "redis_url has a query parameter"),
+        ({"store": {}}, "store is a dict, which has no begin(scope, fingerprint, owner); see sentri.idempotency.Store"),
+        ({"store": MemoryStore}, "store is the class MemoryStore; give an object of it"),
+        ({"store": HalfAStore()}, "store is a HalfAStore, which has no complete(scope, fingerprint, owner, answer)"),
+        ({"store": STORE, "redis_url": "redis://host"}, "store and redis_url are two places to keep keys"),
     ],
 )
 def test_mistakes_are_named(options, said):
@@ -126,6 +143,21 @@ def test_the_server_names_redis_and_namespace_for_the_middleware():
     assert repr(auth.idempotency_middleware()) == "<IdempotencyMiddleware <RedisStore namespace=shop>>"
     assert "namespace=own" in repr(auth.idempotency_middleware(namespace="own"))
     assert "Memory" in repr(auth.idempotency_middleware(redis_url=None))
+
+
+def test_a_store_of_ones_own_takes_the_place_of_memory_and_of_the_servers_redis():
+    auth = sentri.create_auth(**SERVER, redis_url="redis://host/3")
+    for make in (auth.idempotency_middleware, sentri.create_idempotency_middleware):
+        assert repr(make(store=STORE)) == f"<IdempotencyMiddleware {STORE!r}>"
+        assert repr(make(store=STORE, redis_url=None)) == f"<IdempotencyMiddleware {STORE!r}>"
+    assert "RedisStore" in repr(auth.idempotency_middleware(store=None))
+    with pytest.raises(SentriError, match="store and redis_url are two places"):
+        auth.idempotency_middleware(store=STORE, redis_url="redis://host/3")
+
+
+def test_the_options_do_not_show_a_store():
+    """Its repr is somebody else's, and may hold anything."""
+    assert "MemoryStore" not in repr(IdempotencyOptions.read({"store": STORE}))
 
 
 def test_redis_loads_with_its_url_alone():

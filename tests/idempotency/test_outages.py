@@ -255,6 +255,42 @@ async def test_a_key_that_cannot_be_freed_hides_no_failure(mistaken):
         assert (await running.post("/", new_key())).status == 402
 
 
+@pytest.mark.parametrize("answer", [None, True, "begun"])
+async def test_a_store_that_answers_nonsense_lets_nothing_run(caplog, answer):
+    class Nonsense(MemoryStore):
+        async def begin(self, *what):
+            return answer
+
+    handler = Counter()
+    async with sharing(Nonsense(ttl=60, lease=10, max_size=100, max_bytes=1 << 20), handler, lease=10) as running:
+        await refused(await running.post("/", new_key()), 503, "SERVICE_UNAVAILABLE")
+    assert handler.runs == []
+    assert f"the idempotency store answered with a {type(answer).__name__}" in caplog.text
+
+
+async def test_a_store_that_raises_before_it_can_be_awaited_is_down(caplog):
+    class Plain(MemoryStore):
+        def begin(self, *what):
+            raise RuntimeError("no coroutine")
+
+    handler = Counter()
+    async with sharing(Plain(ttl=60, lease=10, max_size=100, max_bytes=1 << 20), handler, lease=10) as running:
+        await refused(await running.post("/", new_key()), 503, "SERVICE_UNAVAILABLE")
+    assert caplog.text.count("RuntimeError: no coroutine") == 1
+
+
+async def test_a_store_that_cannot_be_closed_stops_no_shutdown(caplog):
+    class Open(MemoryStore):
+        async def close(self):
+            raise RuntimeError("it stays open")
+
+    handler = Counter()
+    async with sharing(Open(ttl=60, lease=10, max_size=100, max_bytes=1 << 20), handler, lease=10) as running:
+        assert (await running.post("/", new_key())).status == 201
+    assert "The idempotency store could not be closed." in caplog.text
+    assert "RuntimeError: it stays open" in caplog.text
+
+
 async def test_a_renewal_on_its_way_is_no_loss_of_a_run_that_has_ended(caplog):
     class Late(MemoryStore):
         async def renew(self, *what):

@@ -14,7 +14,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from sentri.web.idempotency import LEASE
+from sentri.idempotency import LEASE
 from tests.idempotency.application import new_key, until
 from tests.idempotency.conftest import REDIS
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentri import AuthUser, SentriError
-from tests.hostile_tokens import HOSTILE, Mint
+from tests.hostile_tokens import HOSTILE, mint_of
 from tests.properties.strategies import PURE, identifiers, ids, json_values, roles
 from tests.support import SECRET
 from tests.unit.test_access_tokens import server, server_and_mint
@@ -149,4 +149,4 @@ def test_the_mint_is_no_toy():
     """What the tests above refuse would be accepted, were it not hostile."""
     auth, mint = server_and_mint("HS256")
     assert auth.verify_access_token(mint.token()) == auth.verify_access_token(mint.good)
-    assert Mint.of(mint.good, SECRET, "HS256", mint.now) == mint
+    assert mint_of(mint.good, SECRET, "HS256", mint.now) == mint

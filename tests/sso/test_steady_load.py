@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from sentri.clock import system_clock
-from tests.hostile_tokens import Mint, decoded, encoded, private_pem
+from tests.hostile_tokens import decoded, encoded, mint_of, private_pem
 from tests.support import PASSWORD
 
 LEAST_FETCH = 0.75 * 3  # rule 4 of RemoteKeys: a share of the key set's max-age
@@ -47,7 +47,7 @@ class Load:
 
 def _bad(good: str, turn: int) -> tuple[str, str | None, set[int]]:
     """Another kind of bad token each turn. An invented key id may be 503 while nobody can be asked."""
-    mint = Mint.of(good, private_pem("RS256", 999), "RS256", system_clock())
+    mint = mint_of(good, private_pem("RS256", 999), "RS256", system_clock())
     header, payload, signature = good.split(".")
     kinds: list[tuple[str, str | None, set[int]]] = [
         ("none", None, {401}),

@@ -29,15 +29,3 @@ def users(database) -> Users:
 @pytest.fixture
 def sessions(database, clock) -> Sessions:
     return Sessions(database, clock)
-
-
-@pytest.fixture
-def disable(database):
-    """Disable a user, as another process would."""
-    sql = database.driver.sql("UPDATE sentri_users SET disabled_at = ? WHERE id = ?")
-
-    async def disable(user_id: str, at: float = NOW) -> None:
-        row = (database.driver.values.time(at), user_id)
-        assert await database.call(lambda session: session.run(sql, *row)) == 1
-
-    return disable

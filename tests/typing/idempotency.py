@@ -7,6 +7,7 @@ from typing import assert_type
 from aiohttp import web
 
 from sentri import IDEMPOTENCY_KEY, create_auth_server, create_idempotency_middleware
+from sentri.idempotency import Answer, Begun, Found, Scope
 from sentri.web.idempotency import IdempotencyMiddleware
 
 auth = create_auth_server(
@@ -56,6 +57,28 @@ async def handler(request: web.Request) -> web.Response:
     return web.Response()
 
 
+class OwnStore:
+    async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
+        return Begun()
+
+    async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
+        return True
+
+    async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
+        return True
+
+    async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class HalfAStore:
+    async def close(self) -> None: ...
+
+
+create_idempotency_middleware(store=OwnStore())
+auth.idempotency_middleware(store=None)
+auth.idempotency_middleware(store=HalfAStore())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 create_idempotency_middleware(tll="5m")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 create_idempotency_middleware(ttl=[5])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 create_idempotency_middleware(on_store_error="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -15,8 +15,8 @@ from tests.hostile_tokens import (
     HOSTILE,
     HOSTILE_ASYMMETRIC,
     OTHER_ID,
-    Mint,
     decoded,
+    mint_of,
     private_pem,
 )
 from tests.support import SECRET, MovableClock
@@ -42,7 +42,7 @@ def server_and_mint(algorithm):
     clock = MovableClock()
     auth = server(algorithm, clock=clock)
     name = "Ed25519" if algorithm == "EdDSA" else algorithm
-    return auth, Mint.of(auth.sign_access_token(USER), secret_for(algorithm), name, clock())
+    return auth, mint_of(auth.sign_access_token(USER), secret_for(algorithm), name, clock())
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_token_says_what_the_contract_says(clock):
 
 def test_one_of_several_audiences_is_enough(clock):
     auth = server(clock=clock, audience=["one", "two"])
-    mint = Mint.of(auth.sign_access_token(USER), SECRET, "HS256", clock())
+    mint = mint_of(auth.sign_access_token(USER), SECRET, "HS256", clock())
     for good in ("one", ["two"], ["three", "one"]):
         assert auth.verify_access_token(mint.token(aud=good)) == USER
     for bad in ("three", [], ["One"], "one two", None, ["one", 1]):
@@ -146,7 +146,7 @@ def test_one_of_several_audiences_is_enough(clock):
 )
 def test_refuses_another_issuer(clock, issuer):
     auth = server(clock=clock, issuer="https://auth.example")
-    mint = Mint.of(auth.sign_access_token(USER), SECRET, "HS256", clock())
+    mint = mint_of(auth.sign_access_token(USER), SECRET, "HS256", clock())
     assert auth.verify_access_token(mint.good).issuer == "https://auth.example"
     assert_refused(auth, mint.token(iss=issuer), "TOKEN_INVALID")
 
@@ -170,7 +170,7 @@ def test_a_token_of_the_other_kind_is_refused(clock, algorithm):
 def test_an_access_key_never_signs_a_refresh_token(clock):
     """The MAC key of refresh tokens is derived: who has the one secret's signature has not the other's."""
     auth = server(clock=clock)
-    mint = Mint.of(auth.sign_refresh_token(USER.session_id), SECRET, "HS256", clock())
+    mint = mint_of(auth.sign_refresh_token(USER.session_id), SECRET, "HS256", clock())
     with pytest.raises(SentriError, match="TOKEN_INVALID"):
         auth.verify_refresh_token(mint.token())
 

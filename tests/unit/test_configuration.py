@@ -137,6 +137,7 @@ BAD = {
     "trusted_origins": [1, ["app.example.com"], [1]],
     "trusted_proxies": [1, ["proxy"], [1]],
     "migrate_on_startup": [None, 1, "yes"],
+    "clock": [None, 5, lambda: "now", lambda _: 5],
     "logger": [None, "sentri", print],
 }  # fmt: skip
 

@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sentri import SentriError
-from tests.hostile_tokens import EXPIRED, GONE, HOSTILE, Mint, decoded
+from tests.hostile_tokens import EXPIRED, GONE, HOSTILE, decoded, mint_of
 from tests.support import SECRET, MovableClock
 from tests.unit.test_access_tokens import USER, server
 
 OF_ACCESS_TOKENS = (
+    "a refresh token for an access token",
     "identifier",
     "roles",
     "iss",
@@ -36,8 +37,8 @@ def server_and_mint():
     auth = server(clock=clock)
     key = HKDF(SHA256(), length=32, salt=None, info=b"sentri/refresh-token/v1").derive(SECRET.encode())
     good = auth.sign_refresh_token(USER.session_id)
-    mint = Mint.of(good, key, "HS256", clock())
-    return auth, Mint.of(mint.token(sub=USER.id), key, "HS256", clock())
+    mint = mint_of(good, key, "HS256", clock())
+    return auth, mint_of(mint.token(sub=USER.id), key, "HS256", clock())
 
 
 def refused(token):
@@ -78,7 +79,7 @@ def test_refuses_the_type_of_access_tokens():
 
 def test_the_secret_itself_signs_no_refresh_token():
     mint = server_and_mint()[1]
-    assert refused(Mint.of(mint.good, SECRET, "HS256", mint.now).token()) == "TOKEN_INVALID"
+    assert refused(mint_of(mint.good, SECRET, "HS256", mint.now).token()) == "TOKEN_INVALID"
 
 
 def test_a_repr_shows_no_token():
