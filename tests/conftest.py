@@ -13,15 +13,16 @@ from aiohttp import DummyCookieJar
 from sentri import AuthServer
 from sentri.config.options import HOOKS
 from sentri.server import server_of_options
-from tests.support import SECRET, Api, MovableClock, host_application, serving
+from sentri_testing import ManualClock
+from tests.support import SECRET, Api, host_application, serving
 
 pytest_plugins = ["pytester", "tests.databases"]
 
 
 @pytest.fixture
-def clock() -> MovableClock:
+def clock() -> ManualClock:
     """The clock of the servers that `make_auth` makes."""
-    return MovableClock()
+    return ManualClock()
 
 
 @pytest.fixture

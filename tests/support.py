@@ -1,4 +1,4 @@
-"""What HTTP tests work with: a clock that can be moved, and a client that speaks to the endpoints."""
+"""What HTTP tests work with: a client that speaks to the endpoints."""
 
 from __future__ import annotations
 
@@ -20,19 +20,6 @@ from sentri_testing import assertions
 from sentri_testing.users import PASSWORD, PASSWORD_HASH
 
 SECRET = "a secret for tests, of more than sixty-four bytes, which HS512 asks for"
-
-
-class MovableClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = float(int(system_clock()))
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Api:

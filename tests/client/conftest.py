@@ -14,8 +14,9 @@ from aiohttp.test_utils import TestClient
 from sentri import AuthClient, current_user
 from sentri.client.auth import client_of_options
 from sentri.clock import Clock, system_clock
+from sentri_testing import ManualClock
 from tests.client.issuing import Issuer, running
-from tests.support import MovableClock, serving
+from tests.support import serving
 
 
 @pytest.fixture
@@ -26,9 +27,9 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-def timer() -> MovableClock:
+def timer() -> ManualClock:
     """What the clients of `make_auth` measure the age of their keys with."""
-    return MovableClock()
+    return ManualClock()
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from multidict import CIMultiDict
 from sentri import AuthServer, SentriError, TokenPair
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.storage import Sessions
+from sentri_testing import ManualClock
 from tests.databases import chosen
-from tests.support import Api, MovableClock, profile, serving
+from tests.support import Api, profile, serving
 
 EXPIRED = 16 * 60
 """Seconds after which an access token is expired, and a refresh token is not."""
@@ -89,7 +90,7 @@ class Site:
     """A running application, and what its database says."""
 
     api: Api
-    clock: MovableClock
+    clock: ManualClock
 
     @property
     def auth(self) -> AuthServer:

@@ -14,9 +14,9 @@ def blocks(page: str, language: str = "python") -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
-def block(page: str, holding: str) -> str:
+def block(page: str, holding: str, language: str = "python") -> str:
     """The first of them that holds the text."""
-    return next(text for text in blocks(page) if holding in text)
+    return next(text for text in blocks(page, language) if holding in text)
 
 
 def executed(text: str, **names: Any) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from aiohttp import WSMsgType, web
 from sentri.client.auth import client_of_options
 from sentri.clock import system_clock
 from sentri.config.client_options import ClientOptions
+from sentri_testing import ManualClock
 from tests.client.issuing import Issuer, running
 from tests.docs.pages import ROOT, block, blocks, executed
-from tests.support import MovableClock, assert_error, serving
+from tests.support import assert_error, serving
 
 PAGE = "docs/client-mode.md"
 URI = "https://auth.example.com/auth/keys"
@@ -71,7 +72,7 @@ async def test_ended_sessions_are_refused(first, issuer):
 
 async def test_a_service_that_started_in_an_outage_becomes_ready_by_itself(issuer):
     """Nobody asks it anything but the probe."""
-    timer = MovableClock()
+    timer = ManualClock()
     auth = client_of_options({"key_uri": issuer.key_uri}, timer=timer)
     app = executed(block(PAGE, "async def ready"), auth=auth, web=web)["app"]
     await issuer.go_down()
@@ -105,7 +106,7 @@ async def accept(_: web.Request) -> web.Response:
 
 
 async def test_the_socket_closes_when_the_token_has_expired(issuer):
-    clock = MovableClock()
+    clock = ManualClock()
     auth = client_of_options({"key_uri": issuer.key_uri}, clock=clock)
     names = {"auth": auth, "web": web, "SentriError": executed(blocks(PAGE)[0])["SentriError"]}
     app = web.Application()

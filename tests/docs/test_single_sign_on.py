@@ -20,10 +20,10 @@ import pytest
 
 from sentri import SentriError, TrustedIssuer, create_auth, create_auth_server
 from sentri.client.auth import client_of_options
+from sentri_testing import ManualClock
 from tests.client.issuing import Issuer, running
 from tests.docs.pages import ROOT, block, executed
 from tests.hostile_tokens import GONE
-from tests.support import MovableClock
 
 PAGE = "docs/single-sign-on.md"
 PATIENCE = 30.0
@@ -212,7 +212,7 @@ async def test_an_audience_is_changed_without_a_refusal(tmp_path):
 
 
 async def test_after_another_unknown_key_id_a_new_one_waits_for_half_a_minute():
-    timer = MovableClock()
+    timer = ManualClock()
     async with running(Issuer()) as (own,):
         auth = client_of_options({"key_uri": own.key_uri}, timer=timer)
         assert await auth.authenticate(own.token())

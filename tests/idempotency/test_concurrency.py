@@ -12,8 +12,9 @@ import sentri
 from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.record import Begun, InFlight
 from sentri.idempotency.turns import MOST_WAITING
+from sentri_testing import ManualClock
 from tests.idempotency.application import Counter, Running, new_key, refused, replayed, sharing, until
-from tests.support import MovableClock, serving
+from tests.support import serving
 
 PROCESSES = pytest.mark.parametrize("backend", ["redis"], indirect=True)
 """Memory is of one process."""
@@ -169,7 +170,7 @@ class Remembering(MemoryStore):
 async def test_a_run_that_lost_its_lease_gives_its_answer_and_records_nothing(caplog):
     handler, key = Counter(), new_key()
     handler.gate.clear()
-    clock = MovableClock()
+    clock = ManualClock()
     store = Remembering(ttl=1000, lease=10, max_size=100, max_bytes=1 << 20, clock=clock)
     async with sharing(store, handler, lease=1000) as running:
         first = asyncio.create_task(running.post("/", key))

@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.record import Answer, Begun, Finished, InFlight, Scope
 from sentri.idempotency.redis import RedisStore
+from sentri_testing import ManualClock
 from tests.idempotency.conftest import REDIS
 from tests.idempotency.time_travel import age
-from tests.support import MovableClock
 
 LEASE, TTL = 100.0, 600.0  # long, beside the time that the test itself takes
 CALLERS = [b"ann", b"bob"]
@@ -88,7 +88,7 @@ def test_memory_and_redis_do_what_the_model_does(redis_client):  # noqa: C901 - 
         def __init__(self) -> None:
             super().__init__()
             self.namespace = f"sentri-test-{secrets.token_hex(8)}"
-            self.clock = MovableClock()
+            self.clock = ManualClock()
             self.model = Model()
             self.memory = MemoryStore(ttl=TTL, lease=LEASE, max_size=1000, max_bytes=1 << 30, clock=self.clock)
             self.redis = RedisStore(REDIS, namespace=self.namespace, ttl=TTL, lease=LEASE)

@@ -11,10 +11,10 @@ import redis
 from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.record import OVERHEAD, Answer, Begun, Finished, InFlight, Scope, StoreUnavailable
 from sentri.idempotency.redis import RedisStore
+from sentri_testing import ManualClock
 from sentri_testing.contracts import IdempotencyStoreContract
 from tests.idempotency.conftest import REDIS
 from tests.idempotency.time_travel import age
-from tests.support import MovableClock
 
 BODY = b"b" * 32
 
@@ -54,7 +54,7 @@ class Memory:
     """A small store: 20 entries, so 2 of one caller."""
 
     def __init__(self, **options) -> None:
-        self.clock = MovableClock()
+        self.clock = ManualClock()
         given = {"ttl": 60, "lease": 10, "max_size": 20, "max_bytes": 1 << 20}
         self.store = MemoryStore(**given | options, clock=self.clock)
 

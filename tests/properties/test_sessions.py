@@ -15,7 +15,8 @@ from sentri import SentriError
 from sentri.accounts.identifiers import clean_identifier, identifier_key
 from sentri.randomness import new_id
 from sentri.server import server_of_options
-from tests.support import SECRET, MovableClock
+from sentri_testing import ManualClock
+from tests.support import SECRET
 
 ACCESS, REFRESH, SESSION, LEEWAY = 900, 3600, 3 * 3600, 60
 IDENTIFIERS = st.sampled_from(["ann", "Ann", " ANN ", "bob", "Bob", "eve"])
@@ -74,7 +75,7 @@ class Model(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.clock = MovableClock()
+        self.clock = ManualClock()
         self.reuse: list[tuple[str, str, bool]] = []
         self.auth = server_of_options(
             {

@@ -9,6 +9,7 @@ import pytest
 
 from sentri import AuthUser, SentriError
 from sentri.server import server_of_options
+from sentri_testing import ManualClock
 from tests.hostile_tokens import (
     EXPIRED,
     HARMLESS,
@@ -19,7 +20,7 @@ from tests.hostile_tokens import (
     mint_of,
     private_pem,
 )
-from tests.support import SECRET, MovableClock
+from tests.support import SECRET
 
 ALGORITHMS = ["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "EdDSA"]
 USER = AuthUser(
@@ -33,13 +34,13 @@ def secret_for(algorithm):
 
 def server(algorithm="HS256", *, clock=None, **options):
     given = {"db": "sqlite://:memory:", "valid_roles": ["user", "admin"], "secret": secret_for(algorithm)}
-    return server_of_options(given | {"algorithm": algorithm} | options, clock=clock or MovableClock())
+    return server_of_options(given | {"algorithm": algorithm} | options, clock=clock or ManualClock())
 
 
 @cache
 def server_and_mint(algorithm):
     """Kept: reading an RSA key takes longer than all that the tests do with it. Its clock stands still."""
-    clock = MovableClock()
+    clock = ManualClock()
     auth = server(algorithm, clock=clock)
     name = "Ed25519" if algorithm == "EdDSA" else algorithm
     return auth, mint_of(auth.sign_access_token(USER), secret_for(algorithm), name, clock())

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sentri import SentriError
+from sentri_testing import ManualClock
 from tests.hostile_tokens import EXPIRED, GONE, HOSTILE, decoded, mint_of
-from tests.support import SECRET, MovableClock
+from tests.support import SECRET
 from tests.unit.test_access_tokens import USER, server
 
 OF_ACCESS_TOKENS = (
@@ -33,7 +34,7 @@ def server_and_mint():
 
     The derivation is pinned here: with another one every session of every server would end.
     """
-    clock = MovableClock()
+    clock = ManualClock()
     auth = server(clock=clock)
     key = HKDF(SHA256(), length=32, salt=None, info=b"sentri/refresh-token/v1").derive(SECRET.encode())
     good = auth.sign_refresh_token(USER.session_id)
