@@ -88,7 +88,7 @@ test-all: ## run the suite on every interpreter found of VERSIONS, each in its o
 	  fi; \
 	done
 
-wheel: setup ## build sdist and wheel, install the wheel into an empty environment and use it there
+wheel: setup ## build sdist and wheel, install the wheel into an empty environment, use it and test examples/consumer there
 	$(BIN)/python tools/test_wheel.py
 
 lock: ## write the newest versions that pyproject.toml allows to requirements/dev.txt

@@ -280,18 +280,25 @@ class FakeAuthServer:
         return Settled()
 
     def fail(self, status: int = 500, *, path: str | None = None, times: int | None = None) -> Settled:
-        """Answer with this status and an empty body."""
+        """Answer with this status and an empty body. Raises `ValueError` for what is no status."""
+        if type(status) is not int or not 200 <= status <= 599:
+            raise ValueError(f"status is {status!r}; it is an HTTP status from 200 to 599")
         self._faults.add(partial(web.Response, status=status), path=path, times=times)
         return Settled()
 
-    def serve_garbage(self, body: bytes = _GARBAGE, *, path: str | None = None, times: int | None = None) -> Settled:
+    def serve_garbage(
+        self, body: bytes | str = _GARBAGE, *, path: str | None = None, times: int | None = None
+    ) -> Settled:
         """Answer 200, called JSON, with bytes that are none."""
-        answer = partial(web.Response, body=body, content_type="application/json")
+        sent = body.encode() if isinstance(body, str) else bytes(body)
+        answer = partial(web.Response, body=sent, content_type="application/json")
         self._faults.add(answer, path=path, times=times)
         return Settled()
 
     def redirect(self, to: str | None = None, *, path: str | None = None, times: int | None = None) -> Settled:
         """Answer with a redirect: by default to where the same key set is."""
+        if to is not None and not isinstance(to, str):
+            raise ValueError(f"to is {to!r}; it is an address, a string")
         headers = {hdrs.LOCATION: to or self.key_uri}
         self._faults.add(partial(web.Response, status=302, headers=headers), path=path, times=times)
         return Settled()

@@ -93,6 +93,7 @@ async def assert_route_refuses_hostile_tokens(
     Raises:
         AssertionError: one message with everything that was not refused as it should be; never a token.
     """
+    __tracebackhide__ = True  # its frames, with a good token in them, are nothing for a test's output
     found = auth or auth_of(_application(client))
     route = _Route(client, method, path, json, _cookie_name(found, carriage))
     await _check_open(route)
@@ -124,6 +125,7 @@ async def _key(auth: AnyAuth, issuer: Issuer | None) -> TestKey:
 
 
 async def _check_open(route: _Route) -> None:
+    __tracebackhide__ = True
     response = await route.ask(None)
     if response.status == 401:
         return
@@ -136,6 +138,7 @@ async def _check_open(route: _Route) -> None:
 
 
 async def _check_good(route: _Route, good: str) -> None:
+    __tracebackhide__ = True
     response = await route.ask(good)
     if response.status in _REMEDIES or response.status >= 500:
         remedy = _REMEDIES.get(response.status, "A handler that fails tells nothing of its guard.")

@@ -2,12 +2,14 @@
 
 Everything happens in a temporary folder, from where the checkout is out of sight. The dependencies are those of
 requirements/dev.txt. `sentri migrate` makes the schema of an empty SQLite database, then `sentri serve` answers a
-registration, a login and a look at oneself over HTTP.
+registration, a login and a look at oneself over HTTP. Last comes examples/consumer, an application with tests of its
+own: they run with the installed wheel and its `testing` extra, in one process and in two.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,7 +28,9 @@ PINS = ROOT / "requirements" / "dev.txt"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 DIALECTS = ("mysql", "postgres", "sqlite")
 START_TIMEOUT = 60  # seconds, on a slow machine that compiles every module
-CLEAN_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SENTRI_"))}
+CLEAN_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHON", "SENTRI_"))}
+CONSUMER = ROOT / "examples" / "consumer"
+INSTALLED = "import sentri, sentri_testing, sys; sys.exit(not sentri.__file__.startswith(sys.prefix))"
 
 
 def run(*command: str | Path, cwd: Path) -> None:
@@ -130,8 +134,18 @@ def use(auth: str) -> None:
     demand(me["identifier"] == credentials["identifier"], f"GET /me answered {me}")
 
 
+def test_consumer(wheel: Path, scripts: Path, folder: Path) -> None:
+    """Run the tests of an application that has nothing but the wheel, away from the checkout."""
+    python = scripts / "python"
+    run(python, *PIP, "install", "-qq", "--constraint", PINS, f"{wheel}[testing]", "pytest-xdist", cwd=folder)
+    copy = Path(shutil.copytree(CONSUMER, folder / "consumer"))
+    run(python, "-c", INSTALLED, cwd=copy)
+    for processes in ((), ("--numprocesses", "2")):
+        run(python, "-m", "pytest", "-q", *processes, cwd=copy)
+
+
 def main() -> None:
-    """Build, examine, install, use."""
+    """Build, examine, install, use, and test what uses it."""
     with tempfile.TemporaryDirectory(prefix="sentri-wheel-") as name:
         folder = Path(name)
         sdist, wheel = build(folder)
@@ -145,7 +159,8 @@ def main() -> None:
         demand((empty / "wheel.db").stat().st_size, "`sentri migrate` left the database empty")
         with served(scripts, database, empty) as address:
             use(f"{address}/auth")
-    print(f"{wheel.name}: built, installed, migrated, served.")
+        test_consumer(wheel, scripts, folder)
+    print(f"{wheel.name}: built, installed, migrated, served, and examples/consumer passes its tests.")
 
 
 if __name__ == "__main__":
