@@ -120,6 +120,15 @@ class FakeAuthServer:
         app = web.Application(middlewares=[self._answer])
         self._listening = Listening(app, self._host, self._port)
         self._port = self._listening.port
+        try:
+            self._mount(app)
+            await self._listening.open()
+        except BaseException:
+            await self.close()
+            raise
+        self._running[self.key_uri] = self
+
+    def _mount(self, app: web.Application) -> None:
         self._server = TestAuthServer(
             keys=self._ring,
             issuer=self.issuer,
@@ -134,12 +143,6 @@ class FakeAuthServer:
         app.router.add_routes(self._routes)
         self._unharmed = {route.handler for route in self._routes if isinstance(route, web.RouteDef)}
         app.add_subapp(self._prefix, self._server.app())
-        try:
-            await self._listening.open()
-        except BaseException:
-            await self.close()
-            raise
-        self._running[self.key_uri] = self
 
     async def close(self) -> None:
         """Stop. Whoever is kept waiting is let go. Safe to repeat."""

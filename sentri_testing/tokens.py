@@ -21,12 +21,13 @@ __all__ = ["TokenFactory", "mint_of"]
 
 _STRANGER: Final = "https://somebody-else.example"
 _LIFETIME: Final = 900  # seconds
-_LONG_AGO: Final = 60  # seconds beyond any leeway of a test
+_LONG_AGO: Final = 60  # seconds
+_LEEWAY: Final = 3600  # seconds: the most that an application may grant; which one will judge is not known here
 
 _NAMED: Final[Mapping[str, Callable[[Mint], str]]] = MappingProxyType(
     {
         "valid": lambda m: m.good,
-        "expired": lambda m: m.token(iat=m.now - 2 * _LIFETIME, exp=m.now - _LONG_AGO),
+        "expired": lambda m: m.token(iat=m.dead - _LONG_AGO - _LIFETIME, exp=m.dead - _LONG_AGO),
         "not_yet_valid": lambda m: m.token(nbf=m.now + 3600),
         "wrong_key": HOSTILE_TOKENS["signed with another key"].build,
         "wrong_issuer": lambda m: m.token(iss=_STRANGER),
@@ -87,7 +88,7 @@ class TokenFactory:
         kid: Mapping[str, Any] = {} if key.kid is None else {"kid": key.kid}
         header = {**self._mint.header, "alg": key.algorithm, **kid}
         known = {**self._mint.claims, "iat": int(now), "exp": int(now) + _LIFETIME}
-        return build(Mint(key, now, header, known, "").with_claims(**claims))
+        return build(Mint(key, now, header, known, "", _LEEWAY).with_claims(**claims))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or name not in _NAMED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -252,6 +253,14 @@ async def test_its_log_says_what_came(fake_auth_server):
         fake_auth_server.requests.assert_none()
     fake_auth_server.requests.clear()
     fake_auth_server.requests.assert_none()
+
+
+async def test_a_start_that_fails_lets_go_of_the_port():
+    server = FakeAuthServer(routes=[web.get("no slash", lambda _: None)])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="path"):
+            await server.start()
+    gc.collect()  # a socket that is left open is a warning, and so an error
 
 
 def test_has_no_address_before_it_starts():
