@@ -35,6 +35,11 @@ class Revocation:
         self._timeout = timeout
         self._logger = logger
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is somebody to ask."""
+        return self._is_token_revoked is not None
+
     async def check(self, session_id: str | None) -> None:
         """Raises `UNAUTHORIZED` for a revoked session, `SERVICE_UNAVAILABLE` where the answer is late or no bool.
 

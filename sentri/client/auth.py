@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,6 +23,7 @@ from sentri.revocation import Revocation
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.trusted import Issuer, TrustedTokens
 from sentri.web.auth import Auth
+from sentri.web.bearer import plain_bearer_token
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled
 from sentri.web.identifying import Authentication, CookieAuthentication
@@ -98,12 +100,12 @@ class AuthClient(Auth):
         others = {issuer.issuer: self._remote(issuer.key_uri, algorithms) for issuer in options.trusted_issuers}
         self._keys = ClientKeys(own, others)
         self._tokens = TrustedTokens(
-            Issuer(name=options.issuer, audience=options.audience or (), find=own.find),
+            Issuer(name=options.issuer, audience=options.audience or (), keys=own),
             [
                 Issuer(
                     name=issuer.issuer,
                     audience=issuer.audience or (),
-                    find=others[issuer.issuer].find,
+                    keys=others[issuer.issuer],
                     roles=frozenset(issuer.roles),
                     lenient=issuer.lenient_typ,
                     roles_claim=issuer.roles_claim,
@@ -230,6 +232,14 @@ class AuthClient(Auth):
         """
         claims = await self._tokens.verify(token)
         return await self._check_revoked(claims.user)
+
+    def recall(self, request: web.Request) -> AuthUser | None:
+        token = None if self._revocation.asks else plain_bearer_token(request)
+        claims = None if token is None else self._tokens.recall(token)
+        if token is None or claims is None:
+            return None
+        request[self._memo] = Authentication(claims.user, token, weakref.ref(request))
+        return claims.user
 
     async def _check_revoked(self, user: AuthUser) -> AuthUser:
         await self._revocation.check(user.session_id)

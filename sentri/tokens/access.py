@@ -10,9 +10,11 @@ from sentri.clock import Clock
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.keys.keyring import Keys
+from sentri.keys.verifying import VerifyingKey
 from sentri.randomness import new_jti
 from sentri.tokens import claims as reading
 from sentri.tokens.compact import TokenFormat, expired, refused
+from sentri.tokens.remembering import RememberedTokens
 
 __all__ = ["AccessClaims", "AccessTokens"]
 
@@ -23,6 +25,21 @@ class AccessClaims:
 
     user: AuthUser
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What was found in a token.
+
+    Attributes:
+        claims: what it says.
+        begins: from when on it is good.
+        key: what verified it.
+    """
+
+    claims: AccessClaims
+    begins: float
+    key: VerifyingKey
 
 
 class AccessTokens:
@@ -50,6 +67,7 @@ class AccessTokens:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
+        self._remembered: RememberedTokens[_Verified] = RememberedTokens()
 
     def sign(self, user: AuthUser, *, until: float = math.inf) -> tuple[str, int]:
         """The user's token and its `exp`, which never lies behind `until`, the end of the session, nor behind that of
@@ -81,8 +99,21 @@ class AccessTokens:
 
         `exp` has no leeway: a token is dead in the second that it names. `expired_too` leaves `exp` unjudged.
         """
-        said = self._format.open(token, self._keys.ring().candidates)
-        now = self._clock()
+        found = self._remembered.get(token)
+        if found is None or not self._stands(found):
+            found = self._verified(token)
+            self._remembered.add(token, found)
+        if self._clock() >= found.claims.expires_at and not expired_too:
+            raise expired()
+        return found.claims
+
+    def _stands(self, found: _Verified) -> bool:
+        """Whether all of it would be found again: its key is one of the ring, and the clock did not go back."""
+        return self._clock() >= found.begins and found.key in self._keys.ring().candidates(found.key.kid)
+
+    def _verified(self, token: object) -> _Verified:
+        """What the token says, expired or not. Raises `TOKEN_INVALID`."""
+        said, key = self._format.open(token, self._keys.ring().candidates)
         user = AuthUser(
             id=reading.canonical_id(said, "sub"),
             identifier=reading.text(said, "identifier"),
@@ -91,10 +122,8 @@ class AccessTokens:
             issuer=reading.text(said, "iss") if "iss" in said else None,
         )
         expires_at = reading.moment(said, "exp")
-        reading.check_issued(said, now)
+        begins = reading.check_issued(said, self._clock())
         reading.check_audience(said, self._audience)
         if self._issuer is not None and user.issuer != self._issuer:
             raise refused()
-        if now >= expires_at and not expired_too:
-            raise expired()
-        return AccessClaims(user, expires_at)
+        return _Verified(AccessClaims(user, expires_at), begins, key)

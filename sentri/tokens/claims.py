@@ -53,11 +53,14 @@ def moment(claims: Mapping[str, Any], name: str) -> float:
     return value
 
 
-def check_issued(claims: Mapping[str, Any], now: float) -> None:
-    """Refuses a token from the future: `iat` and `nbf`, where they are there, lie at most `CLOCK_SKEW` ahead."""
-    for name in ("iat", "nbf"):
-        if name in claims and moment(claims, name) > now + CLOCK_SKEW:
-            raise refused()
+def check_issued(claims: Mapping[str, Any], now: float) -> float:
+    """From when on the token is good. Refuses one from the future: `iat` and `nbf`, where they are there, lie at most
+    `CLOCK_SKEW` ahead.
+    """
+    begins = max((moment(claims, name) for name in ("iat", "nbf") if name in claims), default=0.0) - CLOCK_SKEW
+    if begins > now:
+        raise refused()
+    return begins
 
 
 def check_audience(claims: Mapping[str, Any], audience: tuple[str, ...]) -> None:

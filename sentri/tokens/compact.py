@@ -113,9 +113,13 @@ class TokenFormat:
         header = {"alg": key.algorithm.name, "typ": self._typ} | ({} if key.kid is None else {"kid": key.kid})
         return jws.serialize_compact(header, msgspec.json.encode(claims), key.jwk, registry=_REGISTRY)
 
-    def open(self, token: object, candidates: Callable[[object], Sequence[VerifyingKey]]) -> dict[str, Any]:
-        """The claims, once a candidate key for the header's `kid` verified them. Raises `TOKEN_INVALID`."""
+    def open(
+        self, token: object, candidates: Callable[[object], Sequence[VerifyingKey]]
+    ) -> tuple[dict[str, Any], VerifyingKey]:
+        """The claims, and which candidate key for the header's `kid` verified them. Raises `TOKEN_INVALID`."""
         shown = UnverifiedToken(token)
-        if not shown.has_typ(self._typ) or not any(map(shown.is_signed_by, candidates(shown.kid))):
-            raise refused()
-        return shown.claims
+        if shown.has_typ(self._typ):
+            for key in candidates(shown.kid):
+                if shown.is_signed_by(key):
+                    return shown.claims, key
+        raise refused()

@@ -34,7 +34,7 @@ class RefreshTokens:
 
     def verify(self, token: object, *, expired_too: bool = False) -> RefreshClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right."""
-        said = self._format.open(token, lambda _: [key.verifying for key in self._keys.ring().refresh_keys])
+        said, _ = self._format.open(token, lambda _: [key.verifying for key in self._keys.ring().refresh_keys])
         now = self._clock()
         found = RefreshClaims(
             session_id=reading.canonical_id(said, "sid"),

@@ -15,6 +15,7 @@ from sentri.keys.verifying import VerifyingKey
 from sentri.tokens import claims as reading
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import UnverifiedToken, expired, refused
+from sentri.tokens.remembering import RememberedTokens
 
 __all__ = ["Issuer", "TrustedTokens"]
 
@@ -22,10 +23,16 @@ _OURS: Final = ("at+jwt",)
 _LENIENT: Final = ("at+jwt", "jwt", None)
 
 
-class Find(Protocol):
-    """`find` of `RemoteKeys`."""
+class IssuerKeys(Protocol):
+    """What `RemoteKeys` are asked."""
 
-    async def __call__(self, kid: str, *, ask: bool = True) -> VerifyingKey | None: ...
+    async def find(self, kid: str, *, ask: bool = True) -> VerifyingKey | None:
+        """The key with a `kid`; None where the issuer has none. Raises `KEYS_UNAVAILABLE` where that can't be told.
+        With `ask=False` an unknown one is no reason to ask the issuer.
+        """
+
+    def known(self, kid: str) -> VerifyingKey | None:
+        """What `find` would answer without asking anybody; else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +42,7 @@ class Issuer:
     Attributes:
         name: the `iss` that its tokens have to name; None takes any that no other issuer has.
         audience: one of them has to be in `aud`.
-        find: the key with a `kid`; None where the issuer has none. Raises `KEYS_UNAVAILABLE` where that can't be told.
-            With `ask=False` an unknown one is no reason to ask the issuer.
+        keys: those that it publishes.
         roles: those that count; None for all.
         lenient: whether `typ` may be `JWT` or absent, `sid` and roles may be missing, and ids need not be UUIDs.
         roles_claim, identifier_claim: the names on the way to the claim.
@@ -44,7 +50,7 @@ class Issuer:
 
     name: str | None
     audience: tuple[str, ...]
-    find: Find
+    keys: IssuerKeys
     roles: frozenset[str] | None = None
     lenient: bool = False
     roles_claim: tuple[str, ...] = ("roles",)
@@ -75,6 +81,25 @@ class Issuer:
         return roles if self.roles is None else tuple(role for role in roles if role in self.roles)
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What was found in a token.
+
+    Attributes:
+        claims: what it says.
+        begins: from when on it is good.
+        key: what verified it.
+        kid: the name of the key in the token.
+        keys: where it came from.
+    """
+
+    claims: AccessClaims
+    begins: float
+    key: VerifyingKey
+    kid: str
+    keys: IssuerKeys
+
+
 class TrustedTokens:
     """Verifies the access tokens of several issuers; a key never verifies a token that names another issuer.
 
@@ -93,6 +118,16 @@ class TrustedTokens:
         self._algorithms = frozenset(algorithms)
         self._leeway = leeway
         self._clock = clock
+        self._remembered: RememberedTokens[_Verified] = RememberedTokens()
+
+    def recall(self, token: object) -> AccessClaims | None:
+        """What the token says, where that can be told at once: it was verified before, it has not expired, and its
+        issuer publishes the key still, as far as is known without asking. None says nothing: `verify` it.
+        """
+        found = self._remembered.get(token)
+        if found is None or found.keys.known(found.kid) is not found.key:
+            return None
+        return found.claims if found.begins <= self._clock() < found.claims.expires_at else None
 
     async def verify(self, token: object, *, expired_too: bool = False) -> AccessClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right;
@@ -104,14 +139,20 @@ class TrustedTokens:
         issuer = self._issuer_of(shown.claims.get("iss"))
         if shown.algorithm not in self._algorithms or not issuer.has_typ(shown):
             raise refused()
-        user, expires_at = self._read(shown.claims, issuer)
-        dead = self._clock() >= expires_at
+        claims, begins = self._read(shown.claims, issuer)
+        dead = self._clock() >= claims.expires_at
         key = await self._key(issuer, shown, dead=dead)
-        if key is None or not shown.is_signed_by(key):
+        if key is None or not self._is_signed(token, shown, key):
             raise refused()
         if dead and not expired_too:
             raise expired()
-        return AccessClaims(user, expires_at)
+        self._remembered.add(token, _Verified(claims, begins, key, str(shown.kid), issuer.keys))
+        return claims
+
+    def _is_signed(self, token: object, shown: UnverifiedToken, key: VerifyingKey) -> bool:
+        """Whether the key verifies the signature, now or when this very token was here before."""
+        found = self._remembered.get(token)
+        return (found is not None and found.key is key) or shown.is_signed_by(key)
 
     async def _key(self, issuer: Issuer, token: UnverifiedToken, *, dead: bool) -> VerifyingKey | None:
         """The key that the token names. For one that has expired nobody is asked who would not have been anyway, and
@@ -121,7 +162,7 @@ class TrustedTokens:
         if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID:
             return None
         try:
-            return await issuer.find(kid, ask=not dead)
+            return await issuer.keys.find(kid, ask=not dead)
         except SentriError:
             if dead or not token.has_signature():
                 return None
@@ -133,13 +174,13 @@ class TrustedTokens:
             raise refused()
         return issuer
 
-    def _read(self, said: Mapping[str, Any], issuer: Issuer) -> tuple[AuthUser, float]:
-        """The user, and until when the token is good."""
+    def _read(self, said: Mapping[str, Any], issuer: Issuer) -> tuple[AccessClaims, float]:
+        """What the token says, and from when on it is good."""
         user = issuer.user(said)
         expires_at = reading.moment(said, "exp") + self._leeway
-        reading.check_issued(said, self._clock())
+        begins = reading.check_issued(said, self._clock())
         reading.check_audience(said, issuer.audience)
-        return user, expires_at
+        return AccessClaims(user, expires_at), begins
 
 
 def _place_of(said: Mapping[str, Any], path: Sequence[str]) -> tuple[Mapping[str, Any], str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import hdrs, web
 
 from sentri.errors import SentriError
 from sentri.tokens.compact import refused
 
-__all__ = ["bearer_token", "no_token"]
+__all__ = ["bearer_token", "no_token", "plain_bearer_token"]
+
+_PLAIN: Final = "Bearer "
 
 
 def bearer_token(request: web.BaseRequest) -> str | None:
@@ -20,6 +24,12 @@ def bearer_token(request: web.BaseRequest) -> str | None:
     if shown and len(values) > 1:
         raise refused()
     return shown[0] if shown else None
+
+
+def plain_bearer_token(request: web.BaseRequest) -> str | None:
+    """What `bearer_token` finds where the one header is written as nearly everybody writes it; else None."""
+    values = request.headers.getall(hdrs.AUTHORIZATION, ())
+    return values[0][len(_PLAIN) :] if len(values) == 1 and values[0].startswith(_PLAIN) else None
 
 
 def no_token() -> SentriError:

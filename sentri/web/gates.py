@@ -11,15 +11,16 @@ import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sentri.identity import AuthUser
 from sentri.web.request_keys import OwnKey, publish
 
-__all__ = ["Ahead", "Config", "Gate", "ask_ahead", "gates_around", "is_plain_view", "mark"]
+__all__ = ["Ahead", "Config", "Gate", "ask_ahead", "asking_ahead", "gates_around", "is_plain_view", "mark"]
 
 Config = Mapping[str | web.AppKey[Any], Any]
 """What an application and its parents keep, the nearest first: `request.config_dict`."""
@@ -32,25 +33,36 @@ class Gate:
 
     Args:
         enter: lets a request in, or raises what refuses it; None where it has nothing to say of it.
+        enter_at_once: the same where it need not wait for anybody: whether it let the request in; False says nothing.
         inside: what it guards, to look for the gates behind it.
         judge: which auth object says so, by what the applications keep where it stands; None where there is but one.
         kind: what it asks, in a word or two, for those who list guards.
     """
 
-    __slots__ = ("_enter", "inside", "judge", "kind")
+    __slots__ = ("_enter", "_enter_at_once", "inside", "judge", "kind")
 
     def __init__(
         self,
         enter: Callable[[web.Request], Awaitable[AuthUser | None]],
         inside: Any = None,
         *,
+        enter_at_once: Callable[[web.Request], bool] | None = None,
         judge: Callable[[Config], object] = lambda _: None,
         kind: str = "",
     ) -> None:
         self._enter = enter
+        self._enter_at_once = enter_at_once
         self.inside = inside
         self.judge = judge
         self.kind = kind
+
+    def enter_at_once(self, request: web.Request) -> bool:
+        """Whether it let the request in without waiting for anybody; else `enter` it. Raises what refuses the request.
+
+        Only for requests that nobody asks ahead for: those that change nothing, outside of any that does.
+        """
+        at_once = self._enter_at_once
+        return at_once is not None and request.method in _SAFE and not _asked_ahead.get() and at_once(request)
 
     async def enter(self, request: web.Request) -> None:
         """Return, or raise what refuses the request: what was said ahead, once; else it is asked now."""
@@ -149,6 +161,18 @@ class Ahead:
 
 
 _AHEAD: Final[OwnKey[Ahead]] = OwnKey()
+_SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+_asked_ahead: Final[ContextVar[bool]] = ContextVar("sentri.asked_ahead", default=False)
+
+
+@contextmanager
+def asking_ahead() -> Iterator[None]:
+    """Meanwhile every gate is entered in full: `Ahead` has to notice each, whatever becomes of the request."""
+    before = _asked_ahead.set(True)
+    try:
+        yield
+    finally:
+        _asked_ahead.reset(before)
 
 
 async def ask_ahead(request: web.Request, gates: Iterable[tuple[web.Application, Gate]]) -> Ahead:

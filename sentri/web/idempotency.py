@@ -23,7 +23,7 @@ from sentri.idempotency.record import LEASE, Answer, Store, StoreUnavailable
 from sentri.idempotency.turns import Busy, Mismatch, Run, Turns
 from sentri.identity import AuthUser
 from sentri.web.errors import ErrorMiddleware
-from sentri.web.gates import Ahead, Gate, ask_ahead, gates_around
+from sentri.web.gates import Ahead, Gate, ask_ahead, asking_ahead, gates_around
 from sentri.web.idempotency_answers import answer_of, response_of
 from sentri.web.idempotency_keys import (
     body_is_unknown,
@@ -120,6 +120,10 @@ class IdempotencyMiddleware:
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self._concerns(request):
             return await handler(request)
+        with asking_ahead():
+            return await self._answered(request, handler)
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         with unpublished(request):
             ahead = await ask_ahead(request, self._gates(request))
             try:

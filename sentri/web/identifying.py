@@ -25,9 +25,9 @@ __all__ = ["Authentication", "CookieAuthentication", "SilentRefresh"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes each of them three times as dear, and there is one for every request
 class Authentication:
-    """How a request was authenticated: what the guards of one auth object remember of it."""
+    """How a request was authenticated: what the guards of one auth object remember of it. Nobody changes it."""
 
     user: AuthUser
     token: str = field(repr=False)

@@ -73,11 +73,12 @@ class ProtectMiddleware:
         self._exclusions = [RoutePattern(entry) for entry in _entries(exclude)]
         self._open: set[web.AbstractResource] = set()
         self._checked = not self._exclusions
-        self.gate = Gate(self._enter, judge=guards.judge, kind="protect_middleware")
+        self.gate = Gate(self._enter, enter_at_once=self._enter_at_once, judge=guards.judge, kind="protect_middleware")
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            await self.gate.enter(request)
+            if not self.gate.enter_at_once(request):
+                await self.gate.enter(request)
         except SentriError as error:
             return self._refuse(request, error)
         return await handler(request)
@@ -86,6 +87,9 @@ class ProtectMiddleware:
         if not self._checked:
             self.check(request.match_info.apps[0])
         return None if self._is_open(request) else await self._guards.enter(request)
+
+    def _enter_at_once(self, request: web.Request) -> bool:
+        return self._checked and (self._is_open(request) or self._guards.enter_at_once(request))
 
     def check(self, app: web.Application) -> None:
         """Find the resources that `exclude` names. Raises `CONFIGURATION_ERROR` for an entry that no route of the
