@@ -23,6 +23,9 @@ def session_ended() -> SentriError:
 class Revocation:
     """The host's word on sessions.
 
+    Attributes:
+        asks: whether there is somebody to ask.
+
     Args:
         is_token_revoked: the host's function; without one nothing is revoked.
         timeout: seconds that it has to answer.
@@ -31,14 +34,10 @@ class Revocation:
     def __init__(
         self, is_token_revoked: Callable[[str], Any] | None, *, timeout: float, logger: logging.Logger
     ) -> None:
+        self.asks = is_token_revoked is not None
         self._is_token_revoked = is_token_revoked
         self._timeout = timeout
         self._logger = logger
-
-    @property
-    def asks(self) -> bool:
-        """Whether there is somebody to ask."""
-        return self._is_token_revoked is not None
 
     async def check(self, session_id: str | None) -> None:
         """Raises `UNAUTHORIZED` for a revoked session, `SERVICE_UNAVAILABLE` where the answer is late or no bool.

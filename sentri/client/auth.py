@@ -234,9 +234,11 @@ class AuthClient(Auth):
         return await self._check_revoked(claims.user)
 
     def recall(self, request: web.Request) -> AuthUser | None:
-        token = None if self._revocation.asks else plain_bearer_token(request)
-        claims = None if token is None else self._tokens.recall(token)
-        if token is None or claims is None:
+        token = plain_bearer_token(request)
+        if token is None or self._revocation.asks:
+            return None
+        claims = self._tokens.recall(token)
+        if claims is None:
             return None
         request[self._memo] = Authentication(claims.user, token, weakref.ref(request))
         return claims.user

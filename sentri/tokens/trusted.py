@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from sentri.clock import Clock
+from sentri.clock import Clock, rough
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.keys.algorithms import Algorithm
@@ -118,6 +118,7 @@ class TrustedTokens:
         self._algorithms = frozenset(algorithms)
         self._leeway = leeway
         self._clock = clock
+        self._now = rough(clock)
         self._remembered: RememberedTokens[_Verified] = RememberedTokens()
 
     def recall(self, token: object) -> AccessClaims | None:
@@ -127,7 +128,7 @@ class TrustedTokens:
         found = self._remembered.get(token)
         if found is None or found.keys.known(found.kid) is not found.key:
             return None
-        return found.claims if found.begins <= self._clock() < found.claims.expires_at else None
+        return found.claims if found.begins <= self._now() < found.claims.expires_at else None
 
     async def verify(self, token: object, *, expired_too: bool = False) -> AccessClaims:
         """What the token says. Raises `TOKEN_INVALID`; `TOKEN_EXPIRED` where all but `exp` is right;

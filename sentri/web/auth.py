@@ -6,7 +6,6 @@ import logging
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, TypeVar, Unpack, overload
 
@@ -286,13 +285,17 @@ def current_user(request: web.Request) -> AuthUser:
 
     Raises `UNAUTHORIZED` where no guard ran, with a line in the log: the handler was meant to be guarded.
     """
-    with suppress(KeyError):  # `request.get` takes longer, and every handler comes here
-        user: AuthUser = request[USER]
-        return user
-    logging.getLogger("sentri").error(
-        "current_user() was asked in %s %s, but no guard ran there", request.method, request.match_info.handler
-    )
-    raise no_token()
+    user: AuthUser | None
+    try:  # `request.get` takes three times as long
+        user = request[USER]
+    except KeyError:
+        user = None
+    if user is None:
+        logging.getLogger("sentri").error(
+            "current_user() was asked in %s %s, but no guard ran there", request.method, request.match_info.handler
+        )
+        raise no_token()
+    return user
 
 
 def _auth_of(request: web.Request) -> Auth:

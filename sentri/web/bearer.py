@@ -12,6 +12,7 @@ from sentri.tokens.compact import refused
 __all__ = ["bearer_token", "no_token", "plain_bearer_token"]
 
 _PLAIN: Final = "Bearer "
+_AFTER: Final = len(_PLAIN)
 
 
 def bearer_token(request: web.BaseRequest) -> str | None:
@@ -29,7 +30,10 @@ def bearer_token(request: web.BaseRequest) -> str | None:
 def plain_bearer_token(request: web.BaseRequest) -> str | None:
     """What `bearer_token` finds where the one header is written as nearly everybody writes it; else None."""
     values = request.headers.getall(hdrs.AUTHORIZATION, ())
-    return values[0][len(_PLAIN) :] if len(values) == 1 and values[0].startswith(_PLAIN) else None
+    if len(values) != 1:
+        return None
+    value = values[0]
+    return value[_AFTER:] if value.startswith(_PLAIN) else None
 
 
 def no_token() -> SentriError:
