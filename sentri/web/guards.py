@@ -45,7 +45,7 @@ class Guards:
         self,
         identify: Identify,
         *,
-        recall: Callable[[web.Request], AuthUser | None],
+        recall: Callable[[web.Request], AuthUser | None] = lambda _: None,
         check_roles: Callable[[frozenset[str]], None],
         decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
         judge: Callable[[Config], object],
