@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sentri.clock import Clock
 from sentri.errors import SentriError
@@ -16,7 +16,10 @@ from sentri.tokens import claims as reading
 from sentri.tokens.compact import TokenFormat, expired, refused
 from sentri.tokens.remembering import RememberedTokens
 
-__all__ = ["AccessClaims", "AccessTokens"]
+__all__ = ["AccessClaims", "AccessTokens", "Verified", "size_of"]
+
+_OBJECTS: Final = 1024  # bytes
+_ROLE: Final = 64  # bytes, and what its letters take
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class AccessClaims:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """What was found in a token.
+class Verified:
+    """What was found in a token when it was verified.
 
     Attributes:
         claims: what it says.
@@ -40,6 +43,11 @@ class _Verified:
     claims: AccessClaims
     begins: float
     key: VerifyingKey
+
+
+def size_of(token: str, found: Verified) -> int:
+    """Bytes of memory, rather too many: benchmarks/remembered_tokens.py measures it."""
+    return _OBJECTS + 2 * len(token) + _ROLE * len(found.claims.user.roles)
 
 
 class AccessTokens:
@@ -67,7 +75,7 @@ class AccessTokens:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
-        self._remembered: RememberedTokens[_Verified] = RememberedTokens()
+        self._remembered: RememberedTokens[Verified] = RememberedTokens(size_of)
 
     def sign(self, user: AuthUser, *, until: float = math.inf) -> tuple[str, int]:
         """The user's token and its `exp`, which never lies behind `until`, the end of the session, nor behind that of
@@ -107,11 +115,11 @@ class AccessTokens:
             raise expired()
         return found.claims
 
-    def _stands(self, found: _Verified) -> bool:
+    def _stands(self, found: Verified) -> bool:
         """Whether all of it would be found again: its key is one of the ring, and the clock did not go back."""
         return self._clock() >= found.begins and found.key in self._keys.ring().candidates(found.key.kid)
 
-    def _verified(self, token: object) -> _Verified:
+    def _verified(self, token: object) -> Verified:
         """What the token says, expired or not. Raises `TOKEN_INVALID`."""
         said, key = self._format.open(token, self._keys.ring().candidates)
         user = AuthUser(
@@ -126,4 +134,4 @@ class AccessTokens:
         reading.check_audience(said, self._audience)
         if self._issuer is not None and user.issuer != self._issuer:
             raise refused()
-        return _Verified(AccessClaims(user, expires_at), begins, key)
+        return Verified(AccessClaims(user, expires_at), begins, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 __all__ = ["RememberedTokens"]
@@ -11,7 +12,6 @@ T = TypeVar("T")
 
 _MOST: Final = 20_000
 _MOST_BYTES: Final = 64 * 1024 * 1024
-_ENTRY: Final = 1024  # bytes of what is kept beside the text, whose claims take at most as much as it does
 
 
 class RememberedTokens(Generic[T]):
@@ -20,12 +20,14 @@ class RememberedTokens(Generic[T]):
 
     Args:
         most: tokens.
-        most_bytes: of memory, by estimate.
+        most_bytes: of memory, by `size`.
+        size: the bytes that a token and what was found in it take, or somewhat more; the same for the same.
     """
 
-    __slots__ = ("_bytes", "_found", "_most", "_most_bytes")
+    __slots__ = ("_bytes", "_found", "_most", "_most_bytes", "_size")
 
-    def __init__(self, *, most: int = _MOST, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, size: Callable[[str, T], int], *, most: int = _MOST, most_bytes: int = _MOST_BYTES) -> None:
+        self._size = size
         self._found: OrderedDict[str, T] = OrderedDict()
         self._bytes = 0
         self._most = most
@@ -45,13 +47,10 @@ class RememberedTokens(Generic[T]):
         """Remember a token that was verified just now."""
         if type(token) is not str:
             return
-        if token not in self._found:
-            self._bytes += _size(token)
+        before = self._found.pop(token, None)
+        if before is not None:
+            self._bytes -= self._size(token, before)
         self._found[token] = found
+        self._bytes += self._size(token, found)
         while len(self._found) > self._most or self._bytes > self._most_bytes:
-            oldest, _ = self._found.popitem(last=False)
-            self._bytes -= _size(oldest)
-
-
-def _size(token: str) -> int:
-    return 2 * len(token) + _ENTRY
+            self._bytes -= self._size(*self._found.popitem(last=False))

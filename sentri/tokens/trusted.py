@@ -13,7 +13,7 @@ from sentri.keys.algorithms import Algorithm
 from sentri.keys.published import LONGEST_KID
 from sentri.keys.verifying import VerifyingKey
 from sentri.tokens import claims as reading
-from sentri.tokens.access import AccessClaims
+from sentri.tokens.access import AccessClaims, Verified, size_of
 from sentri.tokens.compact import UnverifiedToken, expired, refused
 from sentri.tokens.remembering import RememberedTokens
 
@@ -82,20 +82,14 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """What was found in a token.
+class _Found(Verified):
+    """What was found in a token of some issuer.
 
     Attributes:
-        claims: what it says.
-        begins: from when on it is good.
-        key: what verified it.
         kid: the name of the key in the token.
         keys: where it came from.
     """
 
-    claims: AccessClaims
-    begins: float
-    key: VerifyingKey
     kid: str
     keys: IssuerKeys
 
@@ -119,7 +113,7 @@ class TrustedTokens:
         self._leeway = leeway
         self._clock = clock
         self._now = rough(clock)
-        self._remembered: RememberedTokens[_Verified] = RememberedTokens()
+        self._remembered: RememberedTokens[_Found] = RememberedTokens(size_of)
 
     def recall(self, token: object) -> AccessClaims | None:
         """What the token says, where that can be told at once: it was verified before, it has not expired, and its
@@ -150,7 +144,7 @@ class TrustedTokens:
             raise refused()
         if dead and not expired_too:
             raise expired()
-        self._remembered.add(token, _Verified(claims, begins, key, str(shown.kid), issuer.keys))
+        self._remembered.add(token, _Found(claims, begins, key, str(shown.kid), issuer.keys))
         return claims
 
     def _is_signed(self, token: object, shown: UnverifiedToken, key: VerifyingKey) -> bool:

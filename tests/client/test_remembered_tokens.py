@@ -66,8 +66,12 @@ def bearer(token):
 # --- the memory
 
 
+def letters(token, _):
+    return len(token)
+
+
 def test_is_bounded_by_count_the_oldest_goes():
-    remembered = RememberedTokens(most=3)
+    remembered = RememberedTokens(letters, most=3)
     for number in range(5):
         remembered.add(f"token {number}", number)
     assert [remembered.get(f"token {number}") for number in range(5)] == [None, None, 2, 3, 4]
@@ -75,32 +79,34 @@ def test_is_bounded_by_count_the_oldest_goes():
 
 
 def test_is_bounded_by_bytes():
-    remembered = RememberedTokens(most_bytes=100_000)
+    remembered = RememberedTokens(letters, most_bytes=100_000)
     for number in range(50):
         remembered.add(f"{number}" + "x" * 8000, number)
-    assert 0 < len(remembered) < 10
+    assert len(remembered) == 12
     assert remembered.get("49" + "x" * 8000) == 49
 
 
 def test_counts_what_is_replaced_once():
-    remembered = RememberedTokens(most_bytes=10_000)
+    remembered = RememberedTokens(letters, most_bytes=15)
     for number in range(1000):
         remembered.add("the same", number)
     assert remembered.get("the same") == 999
     remembered.add("another", 1)
     assert len(remembered) == 2
+    remembered.add("a third", 1)
+    assert (len(remembered), remembered.get("the same")) == (2, None)
 
 
 @pytest.mark.parametrize("odd", [None, b"bytes", ["a list"], {}, 1])
 def test_knows_texts_alone(odd):
-    remembered = RememberedTokens()
+    remembered = RememberedTokens(letters)
     remembered.add(odd, 1)
     assert remembered.get(odd) is None
     assert len(remembered) == 0
 
 
 def test_shows_no_token():
-    remembered = RememberedTokens()
+    remembered = RememberedTokens(letters)
     remembered.add("s3cret", "found")
     assert "s3cret" not in repr(remembered)
     assert "found" not in repr(remembered)
