@@ -86,12 +86,12 @@ class _Found(Verified):
     """What was found in a token of some issuer.
 
     Attributes:
-        kid: the name of the key in the token.
-        keys: where it came from.
+        keys: where the key came from.
+        kid: its name in the token. That of the key, not the token's own text, which would be cold memory each time.
     """
 
-    kid: str
     keys: IssuerKeys
+    kid: str
 
 
 class TrustedTokens:
@@ -144,7 +144,7 @@ class TrustedTokens:
             raise refused()
         if dead and not expired_too:
             raise expired()
-        self._remembered.add(token, _Found(claims, begins, key, str(shown.kid), issuer.keys))
+        self._remembered.add(token, _Found(claims, begins, key, issuer.keys, key.kid or str(shown.kid)))
         return claims
 
     def _is_signed(self, token: object, shown: UnverifiedToken, key: VerifyingKey) -> bool:

@@ -183,11 +183,10 @@ def _guarded_function(handler: Any, gate_before: Callable[[Any], Gate]) -> Any:
     @functools.wraps(handler)
     async def guarded(*args: Any, **kwargs: Any) -> web.StreamResponse:
         request = _request_of(args)
-        if gate.enter_at_once(request):
-            return cast("web.StreamResponse", await handler(*args, **kwargs))
-        if not (is_open_preflight(request) and _was_asked(request, args, guarded)):
+        if not gate.enter_at_once(request) and not (is_open_preflight(request) and _was_asked(request, args, guarded)):
             await gate.enter(request)
-        return cast("web.StreamResponse", await handler(*args, **kwargs))
+        response: web.StreamResponse = await handler(*args, **kwargs)
+        return response
 
     mark(guarded, gate)
     return guarded
