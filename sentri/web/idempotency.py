@@ -117,13 +117,15 @@ class IdempotencyMiddleware:
         """How many keys this process is busy with: running them, or waiting for who does."""
         return len(self._turns)
 
-    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._concerns(request):
-            return await handler(request)
-        with asking_ahead():
-            return await self._answered(request, handler)
+    def __call__(self, request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        # No coroutine of its own for requests that do not concern it: it is in front of every one of an application.
+        return self._answered(request, handler) if self._concerns(request) else handler(request)
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        with asking_ahead():
+            return await self._asked(request, handler)
+
+    async def _asked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         with unpublished(request):
             ahead = await ask_ahead(request, self._gates(request))
             try:
