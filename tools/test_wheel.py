@@ -30,7 +30,10 @@ DIALECTS = ("mysql", "postgres", "sqlite")
 START_TIMEOUT = 60  # seconds, on a slow machine that compiles every module
 CLEAN_ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PYTHON", "SENTRI_"))}
 CONSUMER = ROOT / "examples" / "consumer"
-INSTALLED = "import sentri, sentri_testing, sys; sys.exit(not sentri.__file__.startswith(sys.prefix))"
+INSTALLED = """\
+import sentri, sentri_testing, sys
+sys.exit(not all(module.__file__.startswith(sys.prefix) for module in (sentri, sentri_testing)))
+"""
 
 
 def run(*command: str | Path, cwd: Path) -> None:
@@ -138,7 +141,8 @@ def test_consumer(wheel: Path, scripts: Path, folder: Path) -> None:
     """Run the tests of an application that has nothing but the wheel, away from the checkout."""
     python = scripts / "python"
     run(python, *PIP, "install", "-qq", "--constraint", PINS, f"{wheel}[testing]", "pytest-xdist", cwd=folder)
-    copy = Path(shutil.copytree(CONSUMER, folder / "consumer"))
+    no_caches = shutil.ignore_patterns("__pycache__", ".*")
+    copy = Path(shutil.copytree(CONSUMER, folder / "consumer", ignore=no_caches))
     run(python, "-c", INSTALLED, cwd=copy)
     for processes in ((), ("--numprocesses", "2")):
         run(python, "-m", "pytest", "-q", *processes, cwd=copy)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
 
-from sentri import AuthServer, AuthUser, authorize, create_auth_server, current_user, permit, protect
+from sentri import AuthServer, AuthUser, SentriError, authorize, create_auth_server, current_user, permit, protect
 
 ROLES: Final = ("user", "admin")
 ORDERS: Final[web.AppKey[dict[str, dict[str, Any]]]] = web.AppKey("orders", dict)
@@ -27,11 +28,20 @@ async def profile(request: web.Request) -> web.Response:
 @protect
 async def place_order(request: web.Request) -> web.Response:
     """An order; a client that is not sure repeats it with the same `Idempotency-Key`."""
-    wanted = await request.json()
+    item = await wanted_item(request)
     orders = request.app[ORDERS]
-    order = {"id": str(len(orders) + 1), "owner": current_user(request).id, "item": wanted["item"]}
+    order = {"id": str(len(orders) + 1), "owner": current_user(request).id, "item": item}
     orders[order["id"]] = order
     return web.json_response(order, status=201)
+
+
+async def wanted_item(request: web.Request) -> str:
+    """What the body asks for. The error middleware answers a `SentriError` in sentri's envelope."""
+    with suppress(ValueError):
+        match await request.json():
+            case {"item": str(item)}:
+                return item
+    raise SentriError("VALIDATION_ERROR", 'item: a text is expected, such as {"item": "a book"}')
 
 
 def is_owner(request: web.Request, user: AuthUser) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from aiohttp import web
 
 from sentri import AuthClient, authorize, create_auth, current_user
+
+AUTH: Final = web.AppKey("auth", AuthClient)
 
 
 async def health(_: web.Request) -> web.Response:
@@ -31,9 +34,6 @@ async def revenue(_: web.Request) -> web.Response:
     return web.json_response({"revenue": 3})
 
 
-AUTH: web.AppKey[AuthClient] = web.AppKey("auth", AuthClient)
-
-
 def create_app(auth: AuthClient) -> web.Application:
     """The application."""
     app = web.Application()
@@ -53,7 +53,9 @@ def create_app(auth: AuthClient) -> web.Application:
 
 def main() -> None:
     """Run it as production does."""
-    auth = create_auth(mode="client", key_uri=os.environ["SHOP_KEY_URI"], issuer=os.environ["SHOP_ISSUER"])
+    auth = create_auth(
+        mode="client", key_uri=os.environ["SHOP_KEY_URI"], issuer=os.environ["SHOP_ISSUER"], access_cookie={}
+    )
     web.run_app(create_app(auth), port=8081)
 
 

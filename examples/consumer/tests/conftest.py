@@ -21,8 +21,8 @@ def make_service(fake_auth_server, sentri_clock):
     """Clients of the reports, which trust the fake auth server; with other options where a test gives them."""
 
     def make(**options):
-        given = {"key_uri": fake_auth_server.key_uri, "issuer": fake_auth_server.issuer, "clock": sentri_clock}
-        auth = create_auth(mode="client", **given | options)
+        trusted = {"key_uri": fake_auth_server.key_uri, "issuer": fake_auth_server.issuer}
+        auth = create_auth(mode="client", access_cookie={}, clock=sentri_clock, **trusted | options)
         return TestClient(TestServer(reports.create_app(auth)))
 
     return make

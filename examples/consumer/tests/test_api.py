@@ -81,6 +81,23 @@ async def test_a_session_ends(shop, as_user, sentri_clock):
     assert (await shop.post("/auth/refresh", json={"refreshToken": alice.refresh_token})).status == 401
 
 
+@pytest.mark.sentri(cookie={}, access_cookie={})
+async def test_a_logout_clears_the_browser(shop, as_user):
+    alice = await as_user(shop, carriage="cookie")
+    response = await alice.post("/auth/logout")
+    for name in ("refresh_token", "access_token"):
+        assert_cookie_flags(response, name, cleared=True)
+    assert alice.access_token is None
+
+
+@pytest.mark.sentri(cookie={}, access_cookie={})
+async def test_no_other_site_orders_for_a_browser(shop, as_user):
+    alice = await as_user(shop, carriage="cookie")
+    response = await alice.post("/orders", json=BOOK, headers={"Sec-Fetch-Site": "cross-site"})
+    await assert_error(response, "FORBIDDEN")
+    assert not shop.app[ORDERS]
+
+
 async def test_a_logout_counts_at_once(shop, as_user, sentri_carriage):
     alice = await as_user(shop)
     phone = await as_user(shop, user=alice.user)
@@ -106,12 +123,25 @@ async def test_orders_are_their_owners_and_the_admins(shop, as_user):
     assert await (await boss.get("/orders")).json() == [order]
 
 
+async def test_an_order_that_is_not_there_tells_so_to_admins_alone(shop, as_user):
+    await assert_error(await (await as_user(shop)).get("/orders/9"), "FORBIDDEN")
+    assert (await (await as_user(shop, roles=["admin"])).get("/orders/9")).status == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"a book", b"[]", b"{}", b'{"item": 3}', b'{"item": "\xff"}'])
+async def test_an_order_without_an_item_is_none(shop, as_user, body):
+    alice = await as_user(shop)
+    await assert_error(await alice.post("/orders", data=body), "VALIDATION_ERROR", field="item")
+    assert not shop.app[ORDERS]
+
+
 async def test_an_order_that_is_repeated_is_one_order(shop, as_user, sentri_carriage):
     alice = await as_user(shop)
     key = {"Idempotency-Key": "6f1c"}
     answers = await asyncio.gather(*(alice.post("/orders", json=BOOK, headers=key) for _ in range(5)))
     assert {(answer.status, await answer.text()) for answer in answers} == {(201, await answers[0].text())}
     assert len(shop.app[ORDERS]) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == len(answers) - 1
     await assert_error(await alice.post("/orders", json={"item": "a pen"}, headers=key), "IDEMPOTENCY_MISMATCH")
 
 
