@@ -118,6 +118,8 @@ class AuthClient(Auth):
             clock=clock,
         )
         self._revocation = Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger)
+        # Whoever makes `authenticate` another one has the last word on every request.
+        self._recalls = not self._revocation.asks and type(self).authenticate is AuthClient.authenticate
         if options.access_cookie is not None:
             cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock)
             self._by_cookie = CookieAuthentication(
@@ -235,7 +237,7 @@ class AuthClient(Auth):
 
     def recall(self, request: web.Request) -> AuthUser | None:
         token = plain_bearer_token(request)
-        if token is None or self._revocation.asks:
+        if token is None or not self._recalls:
             return None
         claims = self._tokens.recall(token)
         if claims is None:

@@ -7,7 +7,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from joserfc import jws
 
-from sentri import SentriError, create_auth, create_auth_server, current_user
+from sentri import AuthClient, SentriError, create_auth, create_auth_server, current_user
+from sentri.config.client_options import ClientOptions
 from sentri.keys.keyring import KeyRing, Keys
 from sentri.tokens.remembering import RememberedTokens
 from sentri_testing import FakeAuthServer, KeyPool, TestAuthServer, assert_error
@@ -209,6 +210,24 @@ async def test_is_refused_once_it_is_revoked(fake_auth_server, sentri_clock):
         assert len(asked) == 2
         revoked.add(asked[0])
         await assert_error(await client.get("/profile", headers=headers), "UNAUTHORIZED")
+
+
+async def test_a_class_of_ones_own_has_the_last_word(fake_auth_server, sentri_clock):
+    class Picky(AuthClient):
+        async def authenticate(self, token):
+            if banned:
+                raise SentriError("FORBIDDEN", "Not today.")
+            return await super().authenticate(token)
+
+    banned = []
+    given = {"key_uri": fake_auth_server.key_uri, "audience": "shop", "clock": sentri_clock}
+    auth = Picky(ClientOptions.read(given, lambda _: []))
+    async with TestClient(TestServer(application(auth))) as client:
+        headers = bearer(fake_auth_server.issue_token())
+        for _ in range(2):
+            assert (await client.get("/profile", headers=headers)).status == 200
+        banned.append(headers)
+        await assert_error(await client.get("/profile", headers=headers), "FORBIDDEN")
 
 
 async def test_two_auth_objects_share_nothing(fake_auth_server, sentri_clock):
