@@ -8,10 +8,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso browser screenshot test check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso browser screenshot test bench check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ screenshot: setup browser ## make docs/images/spa.png anew
 
 test: setup ## run the whole test suite (PYTEST_ARGS="-k login")
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup ## what sentri costs beside bare aiohttp and code by hand (BENCH_ARGS="A --rounds 5", --quick, --list)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 check: lint types layers migrations docs committed ## everything but the tests: style, types, layers, migrations, docs
 
