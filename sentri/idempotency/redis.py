@@ -6,7 +6,8 @@ import asyncio
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -14,15 +15,17 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
+from sentri.coalescing import Coalescer
 from sentri.idempotency.record import Answer, Begun, Finished, Found, InFlight, Scope, StoreUnavailable
 
 __all__ = ["RedisStore"]
 
-_CONNECTIONS: Final = 50
+_TOGETHER: Final = 50
+"""Operations that travel in one round trip at most: an answer has up to `max_body` bytes."""
 _PATIENCE: Final = 2.0
-"""Seconds that one operation may take, waiting for a connection included."""
+"""Seconds that one operation may take, waiting for its round trip included."""
 
 # Values: a state, the owner, the fingerprint; then the answer, if there is one.
 _IN_FLIGHT: Final = b"1R"
@@ -39,11 +42,15 @@ class _Script:
         self._text = text
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, redis: Redis, key: bytes, arguments: Sequence[bytes | int]) -> Any:
-        try:
-            return await redis.evalsha(self._digest, 1, key, *arguments)
-        except NoScriptError:
-            return await redis.eval(self._text, 1, key, *arguments)
+    @property
+    def known(self) -> tuple[str, str]:
+        """The command for a Redis that has heard of it."""
+        return "EVALSHA", self._digest
+
+    @property
+    def spelled_out(self) -> tuple[str, str]:
+        """The command for one that has not."""
+        return "EVAL", self._text
 
 
 # A key that is gone (its lease ended, or Redis lost it) is free for whoever still runs it.
@@ -70,8 +77,20 @@ return 1
 """)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """One operation of one request."""
+
+    script: _Script
+    key: bytes
+    arguments: Sequence[bytes | int]
+
+
 class RedisStore:
     """The store of many processes. Its keys begin with the namespace and hold digests only; answers are in the clear.
+
+    Operations that wait at the same time travel in one round trip, and each round trip waits for the one before: what
+    is asked for later happens later, whoever was cancelled meanwhile. One that fails fails alone, unless Redis does.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`.
@@ -88,7 +107,9 @@ class RedisStore:
         self._lease = _milliseconds(lease)
         self._redis: Redis | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._free = asyncio.Semaphore(_CONNECTIONS)
+        self._steps: Coalescer[_Step, Any] = Coalescer(
+            self._take, failure=_failure, lanes=1, largest=_TOGETHER, timeout=_PATIENCE
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} namespace={self._namespace}>"
@@ -116,20 +137,25 @@ class RedisStore:
 
     async def _run(self, script: _Script, scope: Scope, *arguments: bytes | int) -> Any:
         key = self._prefix + base64.urlsafe_b64encode(scope.name).rstrip(b"=")
-        try:
-            redis = self._client()
-            async with asyncio.timeout(_PATIENCE), self._free:
-                return await script(redis, key, arguments)
-        except (RedisError, OSError, TimeoutError) as error:
-            # Not its text: it may show the address, with a password in it.
-            raise StoreUnavailable(f"Redis failed with {type(error).__name__}") from None
+        return await self._steps.get(_Step(script, key, arguments))
+
+    async def _take(self, steps: Sequence[_Step]) -> Mapping[_Step, Any]:
+        found = await self._sent({step: step.script.known for step in steps})
+        unknown = {step: step.script.spelled_out for step, value in found.items() if isinstance(value, NoScriptError)}
+        return {**found, **await self._sent(unknown)} if unknown else found
+
+    async def _sent(self, steps: Mapping[_Step, tuple[str, str]]) -> dict[_Step, Any]:
+        """What Redis says of each, be it an error."""
+        async with self._client().pipeline(transaction=False) as pipeline:
+            for step, command in steps.items():
+                pipeline.execute_command(*command, 1, step.key, *step.arguments)
+            return dict(zip(steps, await pipeline.execute(raise_on_error=False), strict=True))
 
     def _client(self) -> Redis:
         loop = asyncio.get_running_loop()
         if self._redis is None or self._loop is not loop:
             self._loop = loop
             self._redis = _client(self._url)
-            self._free = asyncio.Semaphore(_CONNECTIONS)  # of this loop, too
         return self._redis
 
 
@@ -137,11 +163,12 @@ def _client(url: str) -> Redis:
     # Every operation may be repeated, so a connection that Redis closed meanwhile costs one more try, and no more. The
     # pool neither waits nor measures time: whoever uses it does both, once.
     retry = Retry(NoBackoff(), 1, supported_errors=(Disconnected,))
-    return Redis.from_pool(
-        ConnectionPool.from_url(
-            url, max_connections=_CONNECTIONS, socket_timeout=None, socket_connect_timeout=None, retry=retry
-        )
-    )
+    return Redis.from_pool(ConnectionPool.from_url(url, socket_timeout=None, socket_connect_timeout=None, retry=retry))
+
+
+def _failure(error: Exception) -> StoreUnavailable:
+    # Not its text: it may show the address, with a password in it.
+    return StoreUnavailable(f"Redis failed with {type(error).__name__}")
 
 
 def _found(value: object) -> Found:

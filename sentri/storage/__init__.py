@@ -3,7 +3,7 @@
 database    one transaction or one statement, safe against cancellation, time-outs and lost connections
 drivers     what differs between the three, one file each
 values      how ids, instants, roles and keys look in a column
-users, sessions, coalescing     the stores that the flows ask for
+users, sessions                 the stores that the flows ask for
 signing_keys                    the store of the server's own keys
 migrating   Aerich's migration files, applied under a lock
 """

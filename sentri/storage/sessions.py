@@ -7,8 +7,8 @@ from typing import Final
 
 from sentri.accounts.stores import ActiveSession, SessionRecord, UserRecord
 from sentri.clock import Clock
+from sentri.coalescing import Coalescer
 from sentri.errors import SentriError
-from sentri.storage.coalescing import Coalescer
 from sentri.storage.database import Database
 from sentri.storage.failures import StorageError, unavailable
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of

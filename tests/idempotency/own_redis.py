@@ -57,6 +57,11 @@ class OwnRedis:
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def reads(self) -> int:
+        """How often it has read from connections so far."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.info("stats")["total_reads_processed"])
+
     def keys(self) -> int:
         """How many it holds."""
         with redis.Redis.from_url(self.url) as client:

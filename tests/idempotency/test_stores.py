@@ -163,6 +163,54 @@ async def test_redis_refuses_a_key_of_another_type(store, redis_client, namespac
         await store.begin(Scope(b"\xff" * 32, b"caller"), BODY, secrets.token_bytes(16))
 
 
+async def test_redis_hears_in_one_round_trip_what_waits_at_the_same_time(own_redis):
+    store = RedisStore(own_redis.url, namespace="n", ttl=60, lease=10)
+    scopes = [Scope(secrets.token_bytes(32), b"") for _ in range(40)]
+    await store.begin(Scope(b"s" * 32, b""), BODY, b"o" * 16)  # it is connected, and knows the script
+    before = own_redis.reads()
+    assert await asyncio.gather(*(store.begin(scope, BODY, b"o" * 16) for scope in scopes)) == [Begun()] * 40
+    assert own_redis.reads() - before < 10
+    await store.close()
+
+
+async def test_an_operation_that_redis_refuses_fails_alone(store, redis_client, namespace):
+    redis_client.rpush(f"{namespace}:idempotency:{'_' * 42}8", "a list")
+    scopes = [Scope(secrets.token_bytes(32), b"") for _ in range(5)]
+    scopes.insert(2, Scope(b"\xff" * 32, b""))
+    found = await asyncio.gather(*(store.begin(scope, BODY, b"o" * 16) for scope in scopes), return_exceptions=True)
+    assert isinstance(found.pop(2), StoreUnavailable)
+    assert found == [Begun()] * 5
+
+
+async def test_redis_without_its_scripts_hears_of_each_in_a_round_trip_of_many(own_redis):
+    store = RedisStore(own_redis.url, namespace="n", ttl=60, lease=10)
+    scopes = [Scope(secrets.token_bytes(32), b"") for _ in range(20)]
+    assert await asyncio.gather(*(store.begin(scope, BODY, b"o" * 16) for scope in scopes)) == [Begun()] * 20
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.script_flush()
+    steps = [store.complete(scope, BODY, b"o" * 16, None) for scope in scopes[:10]]
+    found = await asyncio.gather(*steps, *(store.begin(scope, BODY, b"p" * 16) for scope in scopes[10:]))
+    assert found == [True] * 10 + [InFlight(BODY)] * 10
+    await store.close()
+
+
+async def test_a_key_that_is_freed_after_its_asker_was_cancelled_is_free(own_redis):
+    store = RedisStore(own_redis.url, namespace="n", ttl=60, lease=10)
+    for moment in range(12):
+        scope = Scope(secrets.token_bytes(32), b"")
+        if moment % 2:
+            own_redis.freeze()
+        asking = asyncio.create_task(store.begin(scope, BODY, b"o" * 16))
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        asking.cancel()
+        freed = asyncio.create_task(store.release(scope, BODY, b"o" * 16))
+        own_redis.thaw()
+        await freed
+        assert await store.begin(scope, BODY, b"p" * 16) == Begun(), moment
+    await store.close()
+
+
 async def test_redis_that_lost_its_scripts_or_hung_up_is_asked_again_at_once(own_redis):
     store = RedisStore(own_redis.url, namespace="n", ttl=60, lease=10)
     for number in range(5):

@@ -7,8 +7,8 @@ import contextlib
 import threading
 
 from sentri import SentriError
+from sentri.coalescing import Coalescer
 from sentri.passwords.hashing import PasswordHasher
-from sentri.storage.coalescing import Coalescer
 
 
 async def test_a_hash_that_waits_when_the_pool_closes_is_a_503(monkeypatch):

@@ -75,7 +75,7 @@ class Coalescer(Generic[K, V]):
 
     def _read(self, found: V | Exception | None) -> V | None:
         if isinstance(found, Exception):
-            raise self._failure(found)
+            raise self._failure(found) from None
         return found
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -5,7 +5,7 @@ import contextvars
 
 import pytest
 
-from sentri.storage.coalescing import Coalescer
+from sentri.coalescing import Coalescer
 
 REQUEST = contextvars.ContextVar("request", default="none")
 
