@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from sentri.idempotency.record import OVERHEAD, Answer, Begun, Finished, Found, InFlight, Scope
 
 __all__ = ["MemoryStore"]
@@ -19,8 +21,7 @@ class _Running:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, gc=False, eq=False):
     scope: Scope
     owner: bytes
     found: Finished
@@ -128,14 +129,14 @@ class MemoryStore:
         return running is None or running.owner == owner
 
     def _run(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
+        self._running.pop(scope.name, None)  # and to the end
         self._running[scope.name] = _Running(fingerprint, owner, self._clock() + self._lease)
-        self._running.move_to_end(scope.name)
 
     def _keep(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> None:
         if answer is not None and OVERHEAD + answer.size > self._most_of_one[1]:
             answer = None
         size = OVERHEAD + (answer.size if answer else 0)
-        own = self._callers.setdefault(scope.caller, _Bounded())
+        own = self._callers.get(scope.caller) or _Bounded()
         self._make_room(own, size, self._most_of_one)
         self._make_room(self._all, size, self._most)
         # Asked again: making room in all may have taken the last of the caller's own.

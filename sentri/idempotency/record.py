@@ -9,8 +9,9 @@ free ──begin──► in flight ──complete──► finished: with the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 __all__ = [
     "LEASE",
@@ -36,8 +37,11 @@ class StoreUnavailable(Exception):
     """The store gave no answer, or one that makes no sense. Whether it did what it was asked is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class _Record(msgspec.Struct, frozen=True, gc=False):
+    """Many are kept for minutes, and none refers to itself: the garbage collector need not look at them each time."""
+
+
+class Scope(_Record, frozen=True):
     """Whose key it is and where it counts, as digests: stores never see a key, a path or a caller.
 
     Attributes:
@@ -49,15 +53,18 @@ class Scope:
     caller: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(_Record, frozen=True):
     """A response, as it is given again."""
 
     status: int
     reason: str | None
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
     compressed: bool = False
+
+    def __repr__(self) -> str:
+        """Not what it says: the log is no place for it."""
+        return f"<{type(self).__name__} {self.status}>"
 
     @property
     def size(self) -> int:
@@ -66,13 +73,11 @@ class Answer:
         return headers + len(self.body or b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(_Record, frozen=True):
     """The key was free and is now the asker's, until the lease ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(_Record, frozen=True):
     """Somebody runs it at this moment.
 
     Attributes:
@@ -82,8 +87,7 @@ class InFlight:
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(_Record, frozen=True):
     """It has run.
 
     Attributes:

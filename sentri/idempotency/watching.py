@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from types import UnionType
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar, get_args
 
 from sentri.idempotency.record import Answer, Found, Scope, Store, StoreUnavailable
 
 __all__ = ["WatchedStore"]
 
 T = TypeVar("T")
+_FOUND: Final = get_args(Found)
 
 
 class WatchedStore:
@@ -28,14 +28,16 @@ class WatchedStore:
     def __repr__(self) -> str:
         return repr(self._store)
 
-    async def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Found:
-        return await self._watched(Found, self._store.begin, scope, fingerprint, owner)
+    def begin(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Coroutine[Any, Any, Found]:
+        return self._watched(_FOUND, self._store.begin, scope, fingerprint, owner)
 
-    async def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> bool:
-        return await self._watched(bool, self._store.renew, scope, fingerprint, owner)
+    def renew(self, scope: Scope, fingerprint: bytes, owner: bytes) -> Coroutine[Any, Any, bool]:
+        return self._watched(bool, self._store.renew, scope, fingerprint, owner)
 
-    async def complete(self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None) -> bool:
-        return await self._watched(bool, self._store.complete, scope, fingerprint, owner, answer)
+    def complete(
+        self, scope: Scope, fingerprint: bytes, owner: bytes, answer: Answer | None
+    ) -> Coroutine[Any, Any, bool]:
+        return self._watched(bool, self._store.complete, scope, fingerprint, owner, answer)
 
     async def release(self, scope: Scope, fingerprint: bytes, owner: bytes) -> None:
         await self._watched(object, self._store.release, scope, fingerprint, owner)
@@ -47,7 +49,7 @@ class WatchedStore:
             self._logger.exception("The idempotency store could not be closed.")
 
     async def _watched(
-        self, expected: type[Any] | UnionType, operation: Callable[..., Awaitable[T]], *arguments: object
+        self, expected: type[Any] | tuple[type[Any], ...], operation: Callable[..., Awaitable[T]], *arguments: object
     ) -> T:
         try:
             result = await operation(*arguments)

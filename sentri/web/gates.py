@@ -165,14 +165,16 @@ _SAFE: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _asked_ahead: Final[ContextVar[bool]] = ContextVar("sentri.asked_ahead", default=False)
 
 
-@contextmanager
-def asking_ahead() -> Iterator[None]:
+class asking_ahead:  # noqa: N801 - a context manager, named like a function; made by hand, it takes a third of the time
     """Meanwhile every gate is entered in full: `Ahead` has to notice each, whatever becomes of the request."""
-    before = _asked_ahead.set(True)
-    try:
-        yield
-    finally:
-        _asked_ahead.reset(before)
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _asked_ahead.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _asked_ahead.reset(self._before)
 
 
 async def ask_ahead(request: web.Request, gates: Iterable[tuple[web.Application, Gate]]) -> Ahead:

@@ -29,9 +29,8 @@ from sentri.web.idempotency_keys import (
     body_is_unknown,
     caller_by_headers,
     caller_named,
-    fingerprint_of,
+    identity_of,
     key_of,
-    scope_of,
     verified_caller,
 )
 from sentri.web.protecting import ProtectMiddleware
@@ -126,12 +125,17 @@ class IdempotencyMiddleware:
             return await self._asked(request, handler)
 
     async def _asked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        with unpublished(request):
-            ahead = await ask_ahead(request, self._gates(request))
-            try:
-                outcome = None if ahead.refusal is not None else await self._counted(request, ahead)
-            except SentriError as error:
-                return self._errors.refuse(request, error)
+        gates = list(self._gates(request))
+        try:
+            if gates or self._authority is not None:
+                with unpublished(request):
+                    ahead = await ask_ahead(request, gates)
+                    outcome = await self._counted(request, ahead)
+            else:  # nobody who could publish anybody
+                ahead = await ask_ahead(request, gates)
+                outcome = await self._counted(request, ahead)
+        except SentriError as error:
+            return self._errors.refuse(request, error)
         if ahead.refusal is not None:
             return await self._refused(request, handler)
         if isinstance(outcome, Run):
@@ -183,10 +187,16 @@ class IdempotencyMiddleware:
     def _gates(self, request: web.Request) -> Iterator[tuple[web.Application, Gate]]:
         """Everything of sentri's that the request has to pass, in the order in which it comes to it, and where."""
         match = request.match_info
-        for app in match.apps:
-            yield from ((app, each.gate) for each in app.middlewares if isinstance(each, ProtectMiddleware))
-        own = () if self._authority is None else self._authority.gates(match)
-        yield from ((match.apps[-1], gate) for gate in (*own, *gates_around(match.handler, request.method)))
+        apps = match.apps
+        for app in apps:
+            for each in app.middlewares:
+                if isinstance(each, ProtectMiddleware):
+                    yield app, each.gate
+        if self._authority is not None:
+            for gate in self._authority.gates(match):
+                yield apps[-1], gate
+        for gate in gates_around(match.handler, request.method):
+            yield apps[-1], gate
 
     async def _key(self, request: web.Request) -> str | None:
         key = key_of(request, self._options.header)
@@ -238,6 +248,8 @@ class IdempotencyMiddleware:
         return name
 
     async def _counted(self, request: web.Request, ahead: Ahead) -> Run | Answer | None:
+        if ahead.refusal is not None:
+            return None
         self._is_closed = False
         self._asking += 1
         outcome = None
@@ -256,12 +268,12 @@ class IdempotencyMiddleware:
             return None
         users = ahead.users or await self._identified(request)
         caller = await self._caller(request, users)
-        fingerprint = await fingerprint_of(request, caller, key)
+        scope, fingerprint = await identity_of(request, caller, key)
         request[IDEMPOTENCY_KEY] = key
         request[_IN_CHARGE] = True
         about = (request.method, _route(request), users[-1].id if users else None)
         try:
-            found = await self._turns.take(scope_of(request, caller, key), fingerprint)
+            found = await self._turns.take(scope, fingerprint)
         except (Busy, Mismatch) as refused:
             return await self._conflict("in_flight" if isinstance(refused, Busy) else "mismatch", *about)
         except StoreUnavailable:
@@ -291,6 +303,9 @@ class IdempotencyMiddleware:
 
     async def _lead(self, run: Run, ahead: Ahead, request: web.Request, handler: Handler) -> web.StreamResponse:
         work = _begun(self._work(run, ahead, request, handler))
+        if work.done() and not work.cancelled():  # at once, having waited for nobody
+            self._let_go_soon()
+            return work.result()
         self._running.add(work)
         work.add_done_callback(self._ended)
         while True:

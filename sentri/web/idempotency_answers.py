@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from aiohttp import hdrs, payload, web
@@ -30,6 +31,7 @@ _DROPPED: Final = frozenset(
         "upgrade",
     }
 )
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _IN_MEMORY: Final = (payload.BytesPayload, payload.BytesIOPayload)
 
 
@@ -43,7 +45,8 @@ async def answer_of(response: web.StreamResponse, *, max_body: int, no_store_too
     """
     if not isinstance(response, web.Response) or response.prepared:
         return None
-    if not no_store_too and "no-store" in _listed(response, hdrs.CACHE_CONTROL):
+    marked = not no_store_too and hdrs.CACHE_CONTROL in response.headers
+    if marked and "no-store" in _listed(response, hdrs.CACHE_CONTROL):
         return None
     body = response.body
     if isinstance(body, _IN_MEMORY):
@@ -52,8 +55,10 @@ async def answer_of(response: web.StreamResponse, *, max_body: int, no_store_too
         body = await body.as_bytes()
     if not isinstance(body, bytes | bytearray | None) or len(body or b"") > max_body:
         return None
-    dropped = _DROPPED | _listed(response, hdrs.CONNECTION)
-    headers = tuple((str.__str__(n), v) for n, v in response.headers.items() if n.lower() not in dropped)
+    dropped = _DROPPED
+    if hdrs.CONNECTION in response.headers:
+        dropped |= _listed(response, hdrs.CONNECTION)
+    headers = tuple([(str.__str__(n), v) for n, v in response.headers.items() if n.lower() not in dropped])
     if not _is_unicode(response.reason or "", *(value for _, value in headers)):
         return None
     return Answer(
@@ -77,11 +82,8 @@ def response_of(answer: Answer) -> web.Response:
 
 def _is_unicode(*texts: str) -> bool:
     """Whether there are no lone surrogates, which no store takes."""
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    text = "".join(texts)
+    return text.isascii() or not _SURROGATES.search(text)
 
 
 def _listed(response: web.StreamResponse, header: str) -> set[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b as _blake2b
 from typing import Final
 
 from aiohttp import StreamReader, hdrs, web
@@ -20,9 +20,8 @@ __all__ = [
     "body_is_unknown",
     "caller_by_headers",
     "caller_named",
-    "fingerprint_of",
+    "identity_of",
     "key_of",
-    "scope_of",
     "verified_caller",
 ]
 
@@ -71,39 +70,40 @@ def caller_named(name: str) -> bytes:
 
 def caller_by_headers(request: web.BaseRequest) -> bytes:
     """The caller of a request that nobody authenticated: what it shows of itself, else its address."""
-    shown = [*request.headers.getall(hdrs.AUTHORIZATION, ()), "", *request.headers.getall(hdrs.COOKIE, ())]
-    if shown == [""]:
+    headers = request.headers
+    if hdrs.AUTHORIZATION not in headers and hdrs.COOKIE not in headers:
         return _digest(b"sentri.address", request.remote or "")
+    shown = (*headers.getall(hdrs.AUTHORIZATION, ()), "", *headers.getall(hdrs.COOKIE, ()))
     return _digest(b"sentri.headers", *shown)
 
 
-def scope_of(request: web.Request, caller: bytes, key: str) -> Scope:
-    """Where the key counts."""
-    return Scope(_digest(b"sentri.scope", *_place(request, caller, key)), caller)
+async def identity_of(request: web.Request, caller: bytes, key: str) -> tuple[Scope, bytes]:
+    """Where the key counts, and a fingerprint: what tells this body from another one.
 
+    A multipart body is not read: its length and type stand for it. Where nothing does, `body_is_unknown` says so
+    afterwards.
 
-async def fingerprint_of(request: web.Request, caller: bytes, key: str) -> bytes:
-    """What tells this body from another one. A multipart body is not read: its length and type stand for it.
-
-    Where nothing does, `body_is_unknown` says so afterwards.
-
-    The digest is keyed with the idempotency key itself, which no store ever sees: who reads the store cannot try out
-    what the body may have been, such as a password.
+    The fingerprint is keyed with the idempotency key itself, which no store ever sees: who reads the store cannot try
+    out what the body may have been, such as a password.
     """
-    seal = _digest(b"sentri.seal", *_place(request, caller, key))
-    digest = hashlib.blake2b(digest_size=32, key=seal, person=b"sentri.body")
-    if request.content_type.startswith("multipart/"):
+    place = _packed(_place(request, caller, key))
+    seal = _blake2b(place, digest_size=32, person=b"sentri.seal").digest()
+    said = await _said_by(request)
+    fingerprint = _blake2b(said, digest_size=32, key=seal, person=b"sentri.body").digest()
+    return Scope(_blake2b(place, digest_size=32, person=b"sentri.scope").digest(), caller), fingerprint
+
+
+async def _said_by(request: web.Request) -> bytes:
+    kind = request.content_type
+    if kind.startswith("multipart/"):
         request[_UNKNOWN] = request.body_exists and request.content_length is None
         length = "unknown" if request.content_length is None else str(request.content_length)
-        digest.update(f"{request.content_type} {length}".encode(errors="surrogateescape"))
-    else:
-        digest.update(request.headers.get(hdrs.CONTENT_TYPE, "").strip().encode(errors="surrogateescape") + b"\0")
-        content = request.content
-        body = await _body_of(request)
-        # A middleware before us may have taken from the stream, and what it took is gone.
-        request[_UNKNOWN] = len(body) < content.total_bytes
-        digest.update(body)
-    return digest.digest()
+        return f"{kind} {length}".encode(errors="surrogateescape")
+    content = request.content
+    body = await _body_of(request)
+    # A middleware before us may have taken from the stream, and what it took is gone.
+    request[_UNKNOWN] = len(body) < content.total_bytes
+    return request.headers.get(hdrs.CONTENT_TYPE, "").strip().encode(errors="surrogateescape") + b"\0" + body
 
 
 def body_is_unknown(request: web.Request) -> bool:
@@ -125,15 +125,28 @@ async def _body_of(request: web.Request) -> bytes:
 
 
 async def _peeked(request: web.Request) -> bytes:
-    most = request.client_max_size
-    body = bytearray()
-    while chunk := await request.content.readany():
-        body += chunk
-        if most and len(body) > most:
-            raise SentriError("PAYLOAD_TOO_LARGE", f"The body must have at most {most} bytes.")
+    content = request.content
+    if content.is_eof():  # it came with the head, as most do
+        body = content.read_nowait()
+        _refuse_over(request.client_max_size, len(body))
+    else:
+        body = await _read(content, request.client_max_size)
     if body:
-        _put_back(request, bytes(body))
+        _put_back(request, body)
+    return body
+
+
+async def _read(content: StreamReader, most: int) -> bytes:
+    body = bytearray()
+    while chunk := await content.readany():
+        body += chunk
+        _refuse_over(most, len(body))
     return bytes(body)
+
+
+def _refuse_over(most: int, size: int) -> None:
+    if most and size > most:
+        raise SentriError("PAYLOAD_TOO_LARGE", f"The body must have at most {most} bytes.")
 
 
 def _put_back(request: web.Request, body: bytes) -> None:
@@ -157,7 +170,10 @@ def _place(request: web.Request, caller: bytes, key: str) -> tuple[str | bytes, 
 
 def _rules(request: web.Request) -> Iterator[str]:
     """The rules that the request was routed by (`app.add_domain`), and the host that they chose by."""
-    for outer, inner in itertools.pairwise(request.match_info.apps):
+    apps = request.match_info.apps
+    if len(apps) == 1:
+        return
+    for outer, inner in itertools.pairwise(apps):
         for resource in outer.router.resources():
             if isinstance(resource, web.PrefixedSubAppResource):
                 info = resource.get_info()
@@ -167,8 +183,14 @@ def _rules(request: web.Request) -> Iterator[str]:
 
 def _digest(purpose: bytes, *parts: str | bytes) -> bytes:
     """32 bytes, different for different lists of parts and for different purposes."""
-    digest = hashlib.blake2b(digest_size=32, person=purpose)
+    return _blake2b(_packed(parts), digest_size=32, person=purpose).digest()
+
+
+def _packed(parts: Iterable[str | bytes]) -> bytes:
+    """The parts, each behind its length: different bytes for different lists."""
+    packed = bytearray()
     for part in parts:
         data = part.encode(errors="surrogateescape") if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.digest()
+        packed += len(data).to_bytes(8, "big")
+        packed += data
+    return bytes(packed)
