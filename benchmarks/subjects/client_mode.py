@@ -22,6 +22,7 @@ class Contender:
 
 CONTENDERS: Final = {
     "bare": Contender("bare"),
+    "bare-middleware": Contender("bare", {"middlewares": 1}),
     "pyjwt": Contender("client_pyjwt"),
     "joserfc": Contender("client_joserfc"),
     "pyjwt-dict": Contender("client_pyjwt", {"cached": 20_000}),
@@ -70,10 +71,10 @@ def _case(load: str, traffic: Callable[[Stage], Traffic], name: str, by_hand: st
         # Tokens that are seen once fill every cache: they have a process of their own.
         process=f"A.{name}{on}{'.first' if load == 'first' else ''}",
         traffic=traffic,
-        check=check_bare if name == "bare" else check_protected,
+        check=check_bare if contender.server == "bare" else check_protected,
         needs=(loop,) if loop else (),
-        bare=f"A.{load}.bare{on}",
-        by_hand=f"A.{load}.{by_hand}{on}",
+        bare=f"A.{load}.bare{on}" if name != "bare" else None,
+        by_hand=f"A.{load}.{by_hand}{on}" if contender.server != "bare" else None,
     )
 
 
