@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 from sentri.accounts.stores import ActiveSession, SessionRecord, UserRecord
 from sentri.clock import Clock
 from sentri.coalescing import Coalescer
 from sentri.errors import SentriError
 from sentri.storage.database import Database
+from sentri.storage.drivers import ReturningSession
 from sentri.storage.failures import StorageError, unavailable
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of
 from sentri.storage.values import is_id
@@ -26,6 +27,16 @@ _INSERT: Final = (
     "INSERT INTO sentri_sessions (id, user_id, created_at, expires_at, jti, previous_jti, rotated_at)"
     " SELECT ?, u.id, ?, ?, ?, ?, ? FROM sentri_users u WHERE u.id = ? AND u.disabled_at IS NULL"
 )
+_SELECT: Final = (
+    "SELECT {session}, {user} FROM sentri_sessions s JOIN sentri_users u ON u.id = s.user_id WHERE s.id {among}"
+)
+_ROTATE: Final = (
+    "UPDATE sentri_sessions SET jti = ?, previous_jti = ?, rotated_at = ?, expires_at = ?"
+    " WHERE id = ? AND jti = ? AND expires_at > ? AND EXISTS"
+    " (SELECT 1 FROM sentri_users u WHERE u.id = sentri_sessions.user_id AND u.disabled_at IS NULL)"
+)
+_ROTATION_LANES: Final = 4  # so that one session whose row somebody holds does not keep all others waiting
+_Rotation = tuple[Any, ...]  # the values of _ROTATE
 
 
 class Sessions:
@@ -44,17 +55,14 @@ class Sessions:
         self._clock = clock
         self._active = Coalescer(self._fetch_active, failure=_own_failure, timeout=database.timeout + 1)
         self._select_active = self._active_sql(1)
-        self._select = sql(
-            "SELECT {session}, {user} FROM sentri_sessions s JOIN sentri_users u ON u.id = s.user_id WHERE s.id = ?",
-            session=SESSION_COLUMNS,
-            user=USER_COLUMNS,
-        )
+        self._known = Coalescer(self._fetch, failure=_own_failure, timeout=database.timeout + 1)
+        self._select = self._select_sql(1)
         self._insert = sql(_INSERT + " {for_share}")
         self._insert_verified = sql(_INSERT + " AND u.password_hash = ? {for_share}")
-        self._update = sql(
-            "UPDATE sentri_sessions SET jti = ?, previous_jti = ?, rotated_at = ?, expires_at = ?"
-            " WHERE id = ? AND jti = ? AND expires_at > ? AND EXISTS"
-            " (SELECT 1 FROM sentri_users u WHERE u.id = sentri_sessions.user_id AND u.disabled_at IS NULL)"
+        self._update = sql(_ROTATE)
+        self._update_returning = sql(_ROTATE + " RETURNING id, jti")
+        self._rotations = Coalescer(
+            self._rotate_all, failure=_own_failure, lanes=_ROTATION_LANES, timeout=database.timeout + 1
         )
         self._delete = sql("DELETE FROM sentri_sessions WHERE id = ?")
         self._delete_all = sql("DELETE FROM sentri_sessions WHERE user_id = ?")
@@ -67,11 +75,8 @@ class Sessions:
         return await self._active.get(session_id) if is_id(session_id) else None
 
     async def read(self, session_id: str) -> tuple[SessionRecord, UserRecord] | None:
-        """The session with its user, expired or disabled too."""
-        if not is_id(session_id):
-            return None
-        row = await self._database.call(lambda session: session.row(self._select, session_id))
-        return None if row is None else (session_of(row, self._values), user_of(row, self._values))
+        """The session with its user, expired or disabled too. Those who wait at the same time travel in one query."""
+        return await self._known.get(session_id) if is_id(session_id) else None
 
     async def start(self, session: SessionRecord, *, verified_hash: str | None) -> bool:
         """Insert the session only if its user exists, is enabled and, where given, still has `verified_hash`.
@@ -96,11 +101,15 @@ class Sessions:
     async def rotate(self, session_id: str, *, presented: str, successor: str, now: float, expires_at: float) -> bool:
         """Make `successor` the good jti and `presented` its predecessor, only if `presented` is good now, the
         session is unexpired at `now` and its user is enabled. One conditional UPDATE.
+
+        Where the database takes many in one round trip, those that wait at the same time share a commit.
         """
         if not is_id(session_id):
             return False
         moment, end = self._values.time(now), self._values.time(expires_at)
         row = (successor, presented, moment, end, session_id, presented, moment)
+        if self._driver.returns:
+            return await self._rotations.get(row) is True
         return await self._database.call(lambda session: session.run(self._update, *row)) == 1
 
     async def end(self, session_id: str) -> bool:
@@ -115,6 +124,22 @@ class Sessions:
             return 0
         return await self._database.call(lambda session: session.run(self._delete_all, user_id))
 
+    async def _fetch(self, ids: Sequence[str]) -> Mapping[str, tuple[SessionRecord, UserRecord]]:
+        sql = self._select if len(ids) == 1 else self._select_sql(len(ids))
+        rows = await self._database.call(lambda session: session.rows(sql, *self._driver.ids(ids)))
+        return {
+            found.id: (found, user_of(row, self._values)) for row in rows for found in (session_of(row, self._values),)
+        }
+
+    async def _rotate_all(self, rows: Sequence[_Rotation]) -> Mapping[_Rotation, bool]:
+        """Those that were rotated. Each decides for itself, and a failure is everybody's: nothing happened."""
+        ordered = sorted(rows, key=_session_id)  # in one order everywhere: no two batches wait for each other's rows
+        changed = await self._database.call(
+            lambda session: cast("ReturningSession", session).returned(self._update_returning, ordered)
+        )
+        won = {(str(row["id"]), row["jti"]) for row in changed}
+        return {row: True for row in rows if (_session_id(row), row[0]) in won}
+
     async def _fetch_active(self, ids: Sequence[str]) -> Mapping[str, ActiveSession]:
         sql = self._select_active if len(ids) == 1 else self._active_sql(len(ids))
         now = self._values.time(self._clock())
@@ -128,8 +153,16 @@ class Sessions:
             for row in rows
         }
 
+    def _select_sql(self, count: int) -> str:
+        among = self._driver.among(count)
+        return self._driver.sql(_SELECT, session=SESSION_COLUMNS, user=USER_COLUMNS, among=among)
+
     def _active_sql(self, count: int) -> str:
         return self._driver.sql(_ACTIVE, among=self._driver.among(count))
+
+
+def _session_id(rotation: _Rotation) -> str:
+    return str(rotation[4])
 
 
 def _own_failure(error: Exception) -> Exception:

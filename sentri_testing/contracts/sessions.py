@@ -131,6 +131,25 @@ class SessionStoreContract:
         rotated = replace(session, jti="next", previous_jti=session.jti, rotated_at=NOW + 1.25, expires_at=end)
         assert await sessions.read(session.id) == (rotated, user)
 
+    async def test_rotations_at_the_same_time_decide_each_for_itself(
+        self, sessions: SessionStore, users: UserStore
+    ) -> None:
+        made = [(await _started(sessions, users))[0] for _ in range(8)]
+
+        async def rotated(session: SessionRecord, presented: str, successor: str) -> bool:
+            return await sessions.rotate(
+                session.id, presented=presented, successor=successor, now=NOW, expires_at=NOW + 200
+            )
+
+        steps = [rotated(session, session.jti, f"next {number}") for number, session in enumerate(made[:6])]
+        steps += [rotated(made[6], "spent", "n"), *(rotated(made[7], made[7].jti, name) for name in ("one", "two"))]
+        *good, bad, one, two = await asyncio.gather(*steps)
+        assert good == [True] * 6
+        assert (bad, one != two) == (False, True)
+        found = [await sessions.read(session.id) for session in made]
+        jtis = [at[0].jti for at in found if at is not None]
+        assert jtis == [*(f"next {number}" for number in range(6)), made[6].jti, "one" if one else "two"]
+
     async def test_rotates_nothing_but_what_is_good_now(
         self, sessions: SessionStore, users: UserStore, disable: Callable[[str], Awaitable[None]]
     ) -> None:

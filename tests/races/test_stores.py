@@ -39,6 +39,12 @@ class HeldSession:
     async def row(self, sql, *values):
         return await self._then_wait(self._session.row(sql, *values))
 
+    async def rows(self, sql, *values):
+        return await self._then_wait(self._session.rows(sql, *values))
+
+    async def returned(self, sql, values):
+        return await self._then_wait(self._session.returned(sql, values))
+
     async def _then_wait(self, statement):
         result = await statement
         self._held.reached.set()
@@ -134,6 +140,29 @@ async def test_of_two_rotations_the_second_waits_and_loses(held, users, sessions
     second = sessions.rotate(session.id, successor="second", **rotate)
     assert await one_after_the_other(held, first, second) == [True, False]
     assert (await sessions.read(session.id))[0].jti == "first"
+
+
+async def test_rotations_of_two_processes_that_share_sessions_never_wait_for_each_other(
+    database, other_database, sessions, user
+):
+    made = [a_session(user) for _ in range(30)]
+    for session in made:
+        await sessions.start(session, verified_hash=None)
+
+    def rotated(store, session, successor):
+        return store.rotate(session.id, presented=session.jti, successor=successor, now=NOW, expires_at=NOW + 9)
+
+    here, there = Sessions(database, lambda: NOW), Sessions(other_database, lambda: NOW)
+    async with asyncio.timeout(20):
+        one, other = await asyncio.gather(
+            asyncio.gather(*(rotated(here, session, "here") for session in made)),
+            asyncio.gather(*(rotated(there, session, "there") for session in reversed(made))),
+        )
+    assert [first != second for first, second in zip(one, reversed(other), strict=True)] == [True] * 30
+    for session, won_here in zip(made, one, strict=True):
+        now, _ = await sessions.read(session.id)
+        assert now.jti == ("here" if won_here else "there")
+        assert now.previous_jti == session.jti
 
 
 async def test_of_two_users_with_one_identifier_the_second_waits_and_is_refused(held, users, user):

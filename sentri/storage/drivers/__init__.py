@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sentri.config.database import Dialect
-from sentri.storage.drivers.driver import Driver, Row, Session, quoted
+from sentri.storage.drivers.driver import Driver, ReturningSession, Row, Session, quoted
 
-__all__ = ["Driver", "Row", "Session", "driver_for", "quoted"]
+__all__ = ["Driver", "ReturningSession", "Row", "Session", "driver_for", "quoted"]
 
 
 def driver_for(dialect: Dialect) -> Driver:

@@ -10,7 +10,7 @@ from sentri.config.database import Dialect
 from sentri.storage.failures import Fault
 from sentri.storage.values import Values
 
-__all__ = ["Driver", "Row", "Session", "quoted"]
+__all__ = ["Driver", "ReturningSession", "Row", "Session", "quoted"]
 
 Row = Mapping[str, Any]
 
@@ -31,6 +31,16 @@ class Session(Protocol):
         ...
 
 
+class ReturningSession(Session, Protocol):
+    """The session of a driver that `returns`."""
+
+    async def returned(self, sql: str, values: Sequence[Sequence[Any]]) -> Sequence[Row]:
+        """Execute a statement that ends with RETURNING for each of the values, in their order: all of it happens, or
+        nothing. What it returned, for all of them together.
+        """
+        ...
+
+
 class Driver(Protocol):
     """One kind of database."""
 
@@ -40,6 +50,11 @@ class Driver(Protocol):
     @property
     def values(self) -> Values:
         """How values look in its columns."""
+        ...
+
+    @property
+    def returns(self) -> bool:
+        """Whether its sessions are `ReturningSession`s: one round trip for many values, and for what they returned."""
         ...
 
     @property

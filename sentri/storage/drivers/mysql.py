@@ -93,6 +93,7 @@ class MysqlDriver:
 
     dialect: Dialect = "mysql"
     values: Values = MysqlValues()
+    returns = False
     begin: Sequence[str] = ("START TRANSACTION",)
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:

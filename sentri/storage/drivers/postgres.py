@@ -55,12 +55,16 @@ class PostgresSession:
     async def row(self, sql: str, *values: Any) -> Row | None:
         return cast("Row | None", await self._connection.fetchrow(sql, *values))
 
+    async def returned(self, sql: str, values: Sequence[Sequence[Any]]) -> Sequence[Row]:
+        return cast("Sequence[Row]", await self._connection.fetchmany(sql, values))
+
 
 class PostgresDriver:
     """How sentri speaks to PostgreSQL."""
 
     dialect: Dialect = "postgres"
     values: Values = PostgresValues()
+    returns = True
     # Whatever the server's default is: after FOR SHARE or FOR UPDATE waited, the next statement must see the latest.
     begin: Sequence[str] = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
 

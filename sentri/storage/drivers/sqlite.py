@@ -84,6 +84,7 @@ class SqliteDriver:
 
     dialect: Dialect = "sqlite"
     values: Values = SqliteValues()
+    returns = False
     # A deferred BEGIN that reads and then writes fails at once ("database is locked") when another process wrote
     # in between; this one waits for its turn.
     begin: Sequence[str] = ("BEGIN IMMEDIATE",)
