@@ -12,7 +12,7 @@ BENCH_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso browser screenshot test bench check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso browser screenshot test bench growth check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test: setup ## run the whole test suite (PYTEST_ARGS="-k login")
 
 bench: setup ## what sentri costs beside bare aiohttp and code by hand (BENCH_ARGS="A --rounds 5", --quick, --list)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+growth: setup ## what grows with users, connections and roles (BENCH_ARGS="users --databases postgres --draw docs/images", --quick)
+	$(BIN)/python -m benchmarks.growth $(BENCH_ARGS)
 
 check: lint types layers migrations docs committed ## everything but the tests: style, types, layers, migrations, docs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import RSAKey
 
-__all__ = ["AUDIENCE", "ISSUER", "LIFETIME", "PASSWORD", "SECRET", "Owner", "SigningKey", "owners", "tampered"]
+__all__ = ["AUDIENCE", "ISSUER", "LIFETIME", "PASSWORD", "SECRET", "Owner", "SigningKey", "owner", "owners", "tampered"]
 
 ISSUER: Final = "https://auth.example.com/auth"
 AUDIENCE: Final = "shop"
@@ -37,12 +37,16 @@ class Owner:
 
 def owners(count: int) -> Iterator[Owner]:
     """The first so many users: always the same ones."""
-    for number in range(count):
-        yield Owner(
-            id=str(uuid.uuid5(_NAMESPACE, f"user {number}")),
-            session_id=str(uuid.uuid5(_NAMESPACE, f"session {number}")),
-            identifier=f"user-{number}@example.com",
-        )
+    return map(owner, range(count))
+
+
+def owner(number: int) -> Owner:
+    """The user with this number, from 0."""
+    return Owner(
+        id=str(uuid.uuid5(_NAMESPACE, f"user {number}")),
+        session_id=str(uuid.uuid5(_NAMESPACE, f"session {number}")),
+        identifier=f"user-{number}@example.com",
+    )
 
 
 class SigningKey:
@@ -55,21 +59,21 @@ class SigningKey:
         self.kid = key.thumbprint()
         self.published = {"keys": [{**key.as_dict(private=False), "kid": self.kid, "use": "sig", "alg": "RS256"}]}
 
-    def tokens(self, of: Iterable[Owner]) -> list[str]:
+    def tokens(self, of: Iterable[Owner], roles: Sequence[str] = ("user",)) -> list[str]:
         """An access token of each, all different. A signature takes a quarter of a millisecond, so all cores sign."""
-        sign = partial(_sign, self.pem, self.kid, int(time.time()))
+        sign = partial(_sign, self.pem, self.kid, int(time.time()), tuple(roles))
         with get_context("spawn").Pool() as pool:
             return pool.map(sign, of, chunksize=100)
 
 
-def _sign(pem: str, kid: str, now: int, owner: Owner) -> str:
+def _sign(pem: str, kid: str, now: int, roles: Sequence[str], owner: Owner) -> str:
     claims: dict[str, Any] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": owner.id,
         "sid": owner.session_id,
         "identifier": owner.identifier,
-        "roles": ["user"],
+        "roles": list(roles),
         "iat": now,
         "exp": now + LIFETIME,
         "jti": uuid.uuid4().hex,

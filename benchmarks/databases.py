@@ -71,10 +71,26 @@ class Database(ABC):
 
     async def fill(self, owners: Sequence[Owner], password_hash: str) -> None:
         """Every owner with their session, in the tables of both."""
-        auth = sentri.create_auth(db=self.url, secret=SECRET, valid_roles=("user",))
-        async with auth:
-            await auth.migrate()
+        await self.migrate()
+        await self.add(owners, password_hash)
         await self.run(statement.format(**self.types) for statement in _BY_HAND)
+        end = self.time(datetime.now(UTC) + timedelta(seconds=LIFETIME))
+        await self.insert(
+            "bench_users",
+            ("id", "email", "password_hash", "is_active"),
+            [(o.id, o.identifier, password_hash, True) for o in owners],
+        )
+        await self.insert(
+            "bench_sessions", ("id", "user_id", "expires_at"), [(o.session_id, o.id, end) for o in owners]
+        )
+
+    async def migrate(self) -> None:
+        """Make sentri's tables."""
+        async with sentri.create_auth(db=self.url, secret=SECRET, valid_roles=("user",)) as auth:
+            await auth.migrate()
+
+    async def add(self, owners: Sequence[Owner], password_hash: str) -> None:
+        """More users with a session each, in sentri's tables."""
         now = datetime.now(UTC)
         start, end = self.time(now), self.time(now + timedelta(seconds=LIFETIME))
         await self.insert(
@@ -86,14 +102,6 @@ class Database(ABC):
             "sentri_sessions",
             ("id", "user_id", "created_at", "expires_at", "jti", "rotated_at"),
             [(o.session_id, o.id, start, end, secrets.token_hex(16), start) for o in owners],
-        )
-        await self.insert(
-            "bench_users",
-            ("id", "email", "password_hash", "is_active"),
-            [(o.id, o.identifier, password_hash, True) for o in owners],
-        )
-        await self.insert(
-            "bench_sessions", ("id", "user_id", "expires_at"), [(o.session_id, o.id, end) for o in owners]
         )
 
 

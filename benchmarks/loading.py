@@ -6,13 +6,14 @@ import gc
 import math
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
 from benchmarks.traffic import Traffic
 
-__all__ = ["Outcome", "drive", "percentile"]
+__all__ = ["Outcome", "connected", "drive", "percentile", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,27 @@ def drive(
     """Send `traffic` for so many seconds, or until it ends, and wait for what is under way then; or until there are
     so many answers, and leave the rest. Plain sockets: the server is to be what is busy.
     """
-    sockets = {connection.fileno(): connection for connection in (_connect(port) for _ in range(connections))}
+    with connected(port, connections) as sockets:
+        return send(sockets, traffic, seconds=seconds, answers=answers)
+
+
+@contextmanager
+def connected(port: int, connections: int) -> Iterator[dict[int, socket.socket]]:
+    """So many connections, by their file descriptors, closed in the end."""
+    with ExitStack() as opened:
+        made = [opened.enter_context(_connect(port)) for _ in range(connections)]
+        yield {connection.fileno(): connection for connection in made}
+
+
+def send(
+    sockets: dict[int, socket.socket], traffic: Traffic, *, seconds: float = math.inf, answers: float = math.inf
+) -> Outcome:
+    """As `drive`, over connections that stay open."""
     gc.disable()
     try:
         return _drive(sockets, traffic, seconds, answers)
     finally:
         gc.enable()
-        for connection in sockets.values():
-            connection.close()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -14,7 +14,7 @@ from benchmarks.processes import ServerProcess
 from benchmarks.stage import Stage
 from benchmarks.traffic import Traffic
 
-__all__ = ["Measurement", "measure", "median_of", "median_ratio"]
+__all__ = ["Measurement", "measure", "measurement_of", "median_of", "median_ratio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,11 @@ def _measure(case: Case, process: ServerProcess, traffic: Traffic, stage: Stage,
     before = process.cpu_seconds()
     connections = 1 if case.alone else stage.sizes.connections
     outcome = drive(process.port, traffic, connections=connections, seconds=seconds)
-    return _measurement(outcome, process.cpu_seconds() - before)
+    return measurement_of(outcome, process.cpu_seconds() - before)
 
 
-def _measurement(outcome: Outcome, cpu_seconds: float) -> Measurement:
+def measurement_of(outcome: Outcome, cpu_seconds: float) -> Measurement:
+    """What a load and the processor time that the server took for it come to."""
     return Measurement(
         per_second=outcome.requests / outcome.seconds,
         cpu=cpu_seconds / outcome.requests * 1e6,

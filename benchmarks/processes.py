@@ -68,6 +68,11 @@ class ServerProcess:
         # clock_getcpuclockid(3), which Python does not have: this is how Linux numbers the clock of another process.
         return time.clock_gettime(~self._process.pid << 3 | 2)
 
+    def resident_bytes(self) -> int:
+        """Memory that it has now (RSS)."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def stop(self) -> None:
         """End it. Safe to repeat."""
         self._process.terminate()

@@ -17,7 +17,7 @@ from benchmarks.measuring import Measurement, median_of, median_ratio
 from benchmarks.stage import Sizes
 from benchmarks.subjects.logging_in import LoginMeasurement
 
-__all__ = ["login_table", "table", "write_json"]
+__all__ = ["login_table", "markdown", "setting", "table", "write_json"]
 
 _NAMED: Final = ("aiohttp", "PyJWT", "joserfc", "cryptography", "asyncpg", "bcrypt", "redis", "sentri-auth")
 _HEAD: Final = (
@@ -32,7 +32,7 @@ _LOGIN_HEAD: Final = (
 
 def table(cases: Sequence[Case], found: Mapping[str, Sequence[Measurement]]) -> str:
     """Medians over the rounds. Each ratio is the median of the rounds' ratios; above 1 is better than what it names."""
-    return _markdown(_HEAD, [_row(case, found) for case in cases])
+    return markdown(_HEAD, [_row(case, found) for case in cases])
 
 
 def _row(case: Case, found: Mapping[str, Sequence[Measurement]]) -> list[str]:
@@ -66,7 +66,7 @@ def _cost(one: Measurement) -> float:
 
 def login_table(found: Mapping[str, Sequence[LoginMeasurement]]) -> str:
     """Medians over the rounds."""
-    return _markdown(_LOGIN_HEAD, [_login_row(name, own) for name, own in found.items()])
+    return markdown(_LOGIN_HEAD, [_login_row(name, own) for name, own in found.items()])
 
 
 def _login_row(name: str, own: Sequence[LoginMeasurement]) -> list[str]:
@@ -87,12 +87,13 @@ def _login_row(name: str, own: Sequence[LoginMeasurement]) -> list[str]:
     return [name, *("" if figure in {"0", "0.0", "0.00"} and at < 7 else figure for at, figure in enumerate(shown))]
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: the first column to the left, figures to the right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def setting(sizes: Sizes) -> dict[str, Any]:
+def setting(sizes: Any) -> dict[str, Any]:
     """Where and how it was measured."""
     return {
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

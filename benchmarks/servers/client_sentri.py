@@ -24,6 +24,11 @@ async def profile(request: web.Request) -> web.Response:
     return web.json_response({"ok": True, "sub": sentri.current_user(request).id})
 
 
+@auth.authorize("role-0")
+async def with_role(request: web.Request) -> web.Response:
+    return web.json_response({"ok": True, "sub": sentri.current_user(request).id})
+
+
 app = web.Application()
 if SETTINGS["wiring"] == "setup":
     auth.setup(app)
@@ -31,4 +36,5 @@ else:
     app.middlewares.append(auth.error_middleware())
     app.cleanup_ctx.append(prefetch)
 app.router.add_get("/profile", profile)
+app.router.add_get("/with-role", with_role)
 serve(app)
