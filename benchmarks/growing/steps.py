@@ -17,7 +17,7 @@ from benchmarks.traffic import InTurn, Once, Traffic, get
 
 __all__ = ["FULL", "QUICK", "Extent", "Found", "Steps", "load", "protected", "warm_up"]
 
-BARE: Final = "aiohttp, no authentication"
+BARE: Final = "bare aiohttp"
 
 
 @dataclass(frozen=True, slots=True)
