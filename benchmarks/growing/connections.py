@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median
 from time import sleep
 from typing import Final
 
 from benchmarks.checking import check_bare, check_protected
 from benchmarks.drawing import Chart
-from benchmarks.growing.steps import BARE, Extent, Found, Steps, load, median, protected, warm_up
+from benchmarks.growing.steps import BARE, Extent, Found, Steps, load, protected, warm_up
 from benchmarks.loading import connected
 from benchmarks.processes import ServerProcess
 from benchmarks.reporting import markdown
@@ -41,15 +43,17 @@ def measure(stage: Stage, extent: Extent) -> Found:
     return Found("Connections", steps, tables, _charts(steps), memory)
 
 
-def _server(name: str, stage: Stage) -> ServerProcess:
+@contextmanager
+def _server(name: str, stage: Stage) -> Iterator[ServerProcess]:
     """One that was asked whether it answers right."""
     if name == BARE:
-        process = ServerProcess("bare", {})
-        check_bare(process.port, stage)
+        with ServerProcess("bare", {}) as process:
+            check_bare(process.port, stage)
+            yield process
     else:
-        process = ServerProcess("client_sentri", {"key_uri": stage.key_uri, "wiring": "setup"})
-        check_protected(process.port, stage)
-    return process
+        with ServerProcess("client_sentri", {"key_uri": stage.key_uri, "wiring": "setup"}) as process:
+            check_protected(process.port, stage)
+            yield process
 
 
 def _memory(name: str, stage: Stage, extent: Extent) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Final
 
@@ -58,15 +58,15 @@ def _loads(stage: Stage, extent: Extent, roles: int) -> tuple[list[bytes], Mappi
     return requests, {BARE: traffic, REMEMBERED: traffic, WITH_ROLE: with_role, FIRST: once}
 
 
-def _server(stage: Stage) -> ServerProcess:
+@contextmanager
+def _server(stage: Stage) -> Iterator[ServerProcess]:
     """One that was asked whether it answers right. The stage's tokens have another role."""
-    process = ServerProcess("client_sentri", {"key_uri": stage.key_uri, "wiring": "setup"})
-    check_protected(process.port, stage)
-    status, _, _ = ask(process.port, "GET", "/with-role", headers={"Authorization": f"Bearer {stage.tokens[0]}"})
-    if status != 403:
-        process.stop()
-        raise WrongAnswer(f"a token without the role is answered with {status}, not 403")
-    return process
+    with ServerProcess("client_sentri", {"key_uri": stage.key_uri, "wiring": "setup"}) as process:
+        check_protected(process.port, stage)
+        status, _, _ = ask(process.port, "GET", "/with-role", headers={"Authorization": f"Bearer {stage.tokens[0]}"})
+        if status != 403:
+            raise WrongAnswer(f"a token without the role is answered with {status}, not 403")
+        yield process
 
 
 def _table(steps: Steps, extent: Extent) -> str:

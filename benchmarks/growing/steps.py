@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from benchmarks.measuring import Measurement, measurement_of, median_of, median_
 from benchmarks.processes import ServerProcess
 from benchmarks.traffic import InTurn, Once, Traffic, get
 
-__all__ = ["FULL", "QUICK", "Extent", "Found", "Steps", "load", "protected", "warm_up"]
+__all__ = ["FULL", "QUICK", "Extent", "Found", "Steps", "as_json", "load", "protected", "warm_up"]
 
 BARE: Final = "bare aiohttp"
 
@@ -126,11 +125,6 @@ def protected(tokens: Sequence[str], path: str = "/profile") -> tuple[list[bytes
     """A GET with each token, once and in turn."""
     requests = [get(path, token) for token in tokens]
     return requests, InTurn(requests)
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle one."""
-    return statistics.median(values)
 
 
 def as_json(found: Found) -> dict[str, Any]:

@@ -98,20 +98,19 @@ def _step(stage: Stage, extent: Extent, filled: dict[str, Filled], size: int, st
             with connected(server.port, extent.busy) as sockets:
                 warm_up(sockets, requests)
         logins = {name: _logins(some) for name in servers}
+
+        def measure_one(name: str, process: ServerProcess, traffic: InTurn, connections: int) -> None:
+            with connected(process.port, connections) as sockets:
+                warm_up(sockets, requests[:connections])
+                steps.add(name, size, load(process, sockets, traffic, extent.seconds))
+
         for _ in range(extent.rounds):
             for kind, connections in (("", extent.busy), (", alone", 1)):
-                _add(steps, f"{BARE}{kind}", size, bare, reads, connections, extent.seconds)
+                measure_one(f"{BARE}{kind}", bare, reads, connections)
                 for name, server in servers.items():
-                    _add(steps, f"{NAMES[name]}{kind}", size, server, reads, connections, extent.seconds)
+                    measure_one(f"{NAMES[name]}{kind}", server, reads, connections)
             for name, server in servers.items():
-                _add(steps, f"{NAMES[name]}, login", size, server, logins[name], 1, extent.seconds)
-
-
-def _add(  # noqa: PLR0917 - one measurement has that many sides
-    steps: Steps, name: str, size: int, process: ServerProcess, traffic: InTurn, connections: int, seconds: float
-) -> None:
-    with connected(process.port, connections) as sockets:
-        steps.add(name, size, load(process, sockets, traffic, seconds))
+                measure_one(f"{NAMES[name]}, login", server, logins[name], 1)
 
 
 def _logins(of: list[Owner]) -> InTurn:

@@ -127,11 +127,7 @@ class IdempotencyMiddleware:
     async def _asked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         gates = list(self._gates(request))
         try:
-            if gates or self._authority is not None:
-                with unpublished(request):
-                    ahead = await ask_ahead(request, gates)
-                    outcome = await self._counted(request, ahead)
-            else:  # nobody who could publish anybody
+            with unpublished(request):
                 ahead = await ask_ahead(request, gates)
                 outcome = await self._counted(request, ahead)
         except SentriError as error:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b as _blake2b
+from hashlib import blake2b
 from typing import Final
 
 from aiohttp import StreamReader, hdrs, web
@@ -87,10 +87,10 @@ async def identity_of(request: web.Request, caller: bytes, key: str) -> tuple[Sc
     out what the body may have been, such as a password.
     """
     place = _packed(_place(request, caller, key))
-    seal = _blake2b(place, digest_size=32, person=b"sentri.seal").digest()
+    seal = blake2b(place, digest_size=32, person=b"sentri.seal").digest()
     said = await _said_by(request)
-    fingerprint = _blake2b(said, digest_size=32, key=seal, person=b"sentri.body").digest()
-    return Scope(_blake2b(place, digest_size=32, person=b"sentri.scope").digest(), caller), fingerprint
+    fingerprint = blake2b(said, digest_size=32, key=seal, person=b"sentri.body").digest()
+    return Scope(blake2b(place, digest_size=32, person=b"sentri.scope").digest(), caller), fingerprint
 
 
 async def _said_by(request: web.Request) -> bytes:
@@ -183,7 +183,7 @@ def _rules(request: web.Request) -> Iterator[str]:
 
 def _digest(purpose: bytes, *parts: str | bytes) -> bytes:
     """32 bytes, different for different lists of parts and for different purposes."""
-    return _blake2b(_packed(parts), digest_size=32, person=purpose).digest()
+    return blake2b(_packed(parts), digest_size=32, person=purpose).digest()
 
 
 def _packed(parts: Iterable[str | bytes]) -> bytes:
