@@ -154,13 +154,20 @@ def _put_back(request: web.Request, body: bytes) -> None:
     # Not `request.read()`, which keeps what it has read: a handler that reads the stream would find nothing there, and
     # the middlewares behind us could not clone the request. The one public way to fill a stream again, `unread_data`,
     # warns about itself, and warnings can be silenced for the whole process only.
-    content = StreamReader(request.protocol, limit=len(body) + 1, loop=asyncio.get_running_loop())
+    content = _Arrived(request.protocol, limit=len(body) + 1, loop=asyncio.get_running_loop())
     content.feed_data(body)
     content.feed_eof()
     request._payload = content  # noqa: SLF001 - as above
     request._cache["content"] = content  # noqa: SLF001
     if request.content is not content or not request.can_read_body:
         raise RuntimeError("this version of aiohttp keeps the body of a request elsewhere")
+
+
+class _Arrived(StreamReader):
+    """A body that is here as a whole: a client that hangs up takes nothing of it back."""
+
+    def set_exception(self, exc: object, exc_cause: object = None) -> None:
+        """Not for this one."""
 
 
 def _place(request: web.Request, caller: bytes, key: str) -> tuple[str | bytes, ...]:

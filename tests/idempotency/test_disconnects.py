@@ -119,6 +119,27 @@ async def test_a_failure_after_the_client_has_gone_frees_the_key_and_is_logged(b
     assert "client had gone" in caplog.text
 
 
+async def test_the_body_of_a_client_that_went_away_before_the_handler_read_it_is_there(backend):
+    """It was received, and its fingerprint taken: the work has all that it needs."""
+    gate, read, key = asyncio.Event(), [], new_key()
+
+    class Late:
+        async def handle(self, request):
+            await gate.wait()
+            read.append(await request.text())
+            return web.json_response({"run": len(read)})
+
+    async with served(Late(), cancelling=False, **backend) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nIdempotency-Key: {key}\r\n\r\n"
+        writer.write(f"{head}hello".encode())
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        await go_away(writer)
+        gate.set()
+        await until(lambda: read == ["hello"])
+
+
 async def test_shutting_down_waits_for_the_work_of_clients_that_have_gone(backend):
     handler, key = Handler(), new_key()
     async with served(handler, cancelling=True, **backend) as port:
