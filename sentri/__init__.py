@@ -8,6 +8,7 @@ from sentri.config.cookies import CookieConfig
 from sentri.config.database import Database
 from sentri.config.issuers import TrustedIssuer
 from sentri.config.options import Hooks, Services
+from sentri.config.rate_limit import RateLimit
 from sentri.creating import create_auth, create_auth_server
 from sentri.errors import SENTRI_ERROR_STATUS, SentriError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
@@ -39,6 +40,7 @@ __all__ = [
     "Hooks",
     "KeyInfo",
     "KeysStatus",
+    "RateLimit",
     "RefreshClaims",
     "SentriError",
     "Services",

@@ -17,7 +17,7 @@ from tortoise import fields
 from tortoise.fields.base import Field
 from tortoise.models import Model
 
-__all__ = ["Session", "SigningKey", "User"]
+__all__ = ["KnownAddress", "Session", "SigningKey", "User"]
 
 
 class UtcDatetime(Field[datetime], datetime):
@@ -88,6 +88,7 @@ class User(Model):
     disabled_at = UtcDatetime(null=True)
 
     sessions: fields.ReverseRelation[Session]
+    known_addresses: fields.ReverseRelation[KnownAddress]
 
     class Meta:
         table = "sentri_users"
@@ -125,3 +126,14 @@ class SigningKey(Model):
     class Meta:
         table = "sentri_keys"
         unique_together = (("purpose", "generation"),)
+
+
+class KnownAddress(Model):
+    """Where a user has logged in from: a keyed digest of the user and the address, which says nothing of either."""
+
+    digest = CaseSensitiveText(max_length=36, primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(User, related_name="known_addresses", db_index=True)
+    seen_at = UtcDatetime()
+
+    class Meta:
+        table = "sentri_known_addresses"

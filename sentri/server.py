@@ -33,6 +33,7 @@ from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
+from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.gates import Gate
@@ -42,7 +43,7 @@ from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
-from sentri.wiring import context_of, gatekeeping_of, keys_of
+from sentri.wiring import context_of, gatekeeping_of, keys_of, limits_of
 
 __all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
 
@@ -79,6 +80,7 @@ class AuthServer(Auth):
         self._database = database or Database(options.db, logger=options.logger)
         self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
         self._context = context_of(options, self._keys, clock, self._database)
+        self._limits = limits_of(options, self._context, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
@@ -132,6 +134,7 @@ class AuthServer(Auth):
 
     async def _close(self) -> None:
         self._context.hasher.close()
+        await self._limits.close()
         await self._keys.close()
         await self._database.close()
 
@@ -148,6 +151,8 @@ class AuthServer(Auth):
             services=self._services,
             context=self._context,
             gates=gatekeeping_of(self._options),
+            limits=self._limits,
+            clients=Clients(self._options.trusted_proxies),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 
 from sentri.accounts.context import Context, Rules
+from sentri.accounts.limits import AccountLimits, Digests
 from sentri.clock import Clock
 from sentri.config.options import ServerOptions
 from sentri.errors import ConfigurationError
@@ -16,9 +18,12 @@ from sentri.keys.making import KeyMaker
 from sentri.keys.persisted import PersistedKeys
 from sentri.keys.signing import SigningKey
 from sentri.keys.timeline import KeyTimes
+from sentri.limits import Limiter, MemoryAttempts
+from sentri.limits.record import Attempts
 from sentri.passwords.hashing import PasswordHasher
 from sentri.revocation import Revocation
 from sentri.storage.database import Database
+from sentri.storage.known_addresses import KnownAddresses
 from sentri.storage.sessions import Sessions
 from sentri.storage.signing_keys import SigningKeys
 from sentri.storage.users import Users
@@ -26,7 +31,7 @@ from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
 from sentri.web.handlers import Gatekeeping
 
-__all__ = ["context_of", "gatekeeping_of", "keys_of"]
+__all__ = ["context_of", "gatekeeping_of", "keys_of", "limits_of"]
 
 
 def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
@@ -69,6 +74,29 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
     )
 
 
+def limits_of(options: ServerOptions, context: Context, database: Database) -> AccountLimits:
+    """How often who may try what."""
+    stated = [*(options.key_encryption_secret or ()), *(options.secret or ())]
+    return AccountLimits(
+        options.rate_limit,
+        Limiter(MemoryAttempts(context.clock), _shared_attempts(options, context.clock), logger=options.logger),
+        digests=Digests([secret.encode() for secret in stated] or [secrets.token_bytes(32)]),
+        users=context.users,
+        addresses=KnownAddresses(database),
+        on_limited=lambda kind: context.hooks.tell("on_rate_limited", kind),
+        clock=context.clock,
+        logger=options.logger,
+    )
+
+
+def _shared_attempts(options: ServerOptions, clock: Clock) -> Attempts | None:
+    if options.redis_url is None or options.rate_limit is None:
+        return None
+    from sentri.limits.redis import RedisAttempts  # noqa: PLC0415 - here alone: without a URL nothing loads redis
+
+    return RedisAttempts(options.redis_url.url, namespace=options.namespace, clock=clock)
+
+
 def keys_of(
     options: ServerOptions, database: Database, clock: Clock, times: KeyTimes, *, algorithm_stated: bool = True
 ) -> Keys:
@@ -79,9 +107,9 @@ def keys_of(
     algorithm = algorithm_named(options.algorithm)
     if algorithm is None:
         raise ConfigurationError(f"algorithm is {options.algorithm!r}")
-    secrets = options.secret or ()
+    stated = options.secret or ()
     if options.key_encryption_secret is None:
-        return FixedKeys(secrets, algorithm) if secrets else GeneratedKeys(algorithm)
+        return FixedKeys(stated, algorithm) if stated else GeneratedKeys(algorithm)
     encryption = KeyEncryption(options.key_encryption_secret)
     maker = KeyMaker(
         algorithm,
@@ -94,7 +122,7 @@ def keys_of(
         SigningKeys(database),
         encryption,
         maker,
-        configured=[SigningKey.of_secret(secret, algorithm) for secret in secrets],
+        configured=[SigningKey.of_secret(secret, algorithm) for secret in stated],
         clock=clock,
         times=times,
         logger=options.logger,

@@ -16,7 +16,7 @@ from sentri.server import server_of_options
 from sentri_testing import ManualClock
 from tests.support import SECRET, Api, host_application, serving
 
-pytest_plugins = ["pytester", "tests.databases"]
+pytest_plugins = ["pytester", "tests.databases", "tests.redis_servers"]
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ Every method is one decision that holds in any number of processes. A database t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-__all__ = ["ActiveSession", "Change", "SessionRecord", "SessionStore", "UserRecord", "UserStore"]
+__all__ = ["ActiveSession", "Change", "KnownAddressStore", "SessionRecord", "SessionStore", "UserRecord", "UserStore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,16 @@ class SessionStore(Protocol):
 
     async def end_all(self, user_id: str) -> int:
         """Delete every session of the user; how many there were."""
+        ...
+
+
+class KnownAddressStore(Protocol):
+    """From where users have logged in, as digests: of the address and the user, so that they say nothing of either."""
+
+    async def remember(self, user_id: str, digests: Sequence[bytes], *, now: float) -> None:
+        """The user logged in from there. The first digest is kept, unless one of the others is already."""
+        ...
+
+    async def knows(self, user_id: str, digests: Sequence[bytes], *, now: float) -> bool:
+        """Whether one of the digests is among the user's last ten, and not older than 90 days."""
         ...

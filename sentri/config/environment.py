@@ -71,6 +71,8 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_REFRESH_LEEWAY": Variable("refresh_leeway", _number),
         "SENTRI_REAUTH_WITHIN": Variable("reauth_within", _number),
         "SENTRI_SALT_ROUNDS": Variable("salt_rounds", _number),
+        "SENTRI_TRUSTED_PROXIES": Variable("trusted_proxies", _names),
+        "SENTRI_RATE_LIMIT": Variable("rate_limit", _flag),
         "SENTRI_REDIS_URL": Variable("redis_url", secret=True),
         "SENTRI_NAMESPACE": Variable("namespace"),
         "SENTRI_MIGRATE_ON_STARTUP": Variable("migrate_on_startup", _flag),

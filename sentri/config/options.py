@@ -15,6 +15,7 @@ from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie, read
 from sentri.config.database import Database, read_database
 from sentri.config.durations import Duration, duration
 from sentri.config.origins import Network, read_origins, read_proxies
+from sentri.config.rate_limit import RateLimit, read_rate_limit
 from sentri.config.reading import Options, option, optional
 from sentri.config.redis import RedisServer, namespace, read_redis
 from sentri.identity import AuthUser
@@ -31,6 +32,7 @@ HOOKS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "on_identifier_change": ("user", "old"),
         "on_roles_change": ("user", "old"),
         "on_token_reuse": ("user_id", "session_id", "successor_used"),
+        "on_rate_limited": ("kind",),
     }
 )
 """Hook → its positional arguments."""
@@ -61,6 +63,7 @@ class Hooks(TypedDict, total=False):
     on_identifier_change: Callable[[AuthUser, str], Any]
     on_roles_change: Callable[[AuthUser, tuple[str, ...]], Any]
     on_token_reuse: Callable[[str, str, bool], Any]
+    on_rate_limited: Callable[[str], Any]
 
 
 class Services(TypedDict, total=False):
@@ -103,7 +106,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     trusted_proxies: Sequence[str] | None
     redis_url: str | None
     namespace: str
-    rate_limit: bool
+    rate_limit: bool | RateLimit | Mapping[str, Any]
     key_encryption_secret: str | Sequence[str] | None
     migrate_on_startup: bool
     clock: Clock
@@ -161,7 +164,7 @@ class ServerOptions(Options):
     trusted_proxies: tuple[Network, ...] | None = option(optional(read_proxies), default=None)
     redis_url: RedisServer | None = option(optional(read_redis), default=None)
     namespace: str = option(namespace, default="sentri")
-    rate_limit: bool = option(readers.only_off, default=False)
+    rate_limit: RateLimit | None = option(read_rate_limit, default=RateLimit())
     key_encryption_secret: tuple[str, ...] | None = option(
         optional(readers.secret_texts(least_bytes=32)), default=None, secret=True
     )

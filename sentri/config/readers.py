@@ -22,7 +22,6 @@ __all__ = [
     "logger",
     "mount_prefix",
     "names",
-    "only_off",
     "role_names",
     "secret_texts",
     "text",
@@ -44,13 +43,6 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Wrong(f"is {value!r}; it must be True or False")
     return value
-
-
-def only_off(value: object) -> bool:
-    """For a feature that this version does not have: it can be turned off, and nothing else."""
-    if value is not False:
-        raise Wrong("can only be False: this version has no rate limits yet")
-    return False
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:

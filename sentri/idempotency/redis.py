@@ -1,31 +1,17 @@
-"""Keys in Redis, shared by every process. The only module that imports redis."""
+"""Keys in Redis, shared by every process."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import NoScriptError
 
-from sentri.coalescing import Coalescer
 from sentri.idempotency.record import Answer, Begun, Finished, Found, InFlight, Scope, StoreUnavailable
+from sentri.redis_scripts import RedisScripts, Script, key_prefix
 
 __all__ = ["RedisStore"]
-
-_TOGETHER: Final = 50
-"""Operations that travel in one round trip at most: an answer has up to `max_body` bytes."""
-_PATIENCE: Final = 2.0
-"""Seconds that one operation may take, waiting for its round trip included."""
 
 # Values: a state, the owner, the fingerprint; then the answer, if there is one.
 _IN_FLIGHT: Final = b"1R"
@@ -34,63 +20,32 @@ _DONE: Final = b"1D"
 _STATE, _OWNER, _FINGERPRINT = slice(0, 2), slice(2, 18), slice(18, 50)
 _HEAD: Final = _FINGERPRINT.stop
 
-
-class _Script:
-    """A step that Redis takes as a whole. It is sent once; then its digest stands for it, until Redis forgets it."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    @property
-    def known(self) -> tuple[str, str]:
-        """The command for a Redis that has heard of it."""
-        return "EVALSHA", self._digest
-
-    @property
-    def spelled_out(self) -> tuple[str, str]:
-        """The command for one that has not."""
-        return "EVAL", self._text
-
-
 # A key that is gone (its lease ended, or Redis lost it) is free for whoever still runs it.
-_BEGIN: Final = _Script("""
+_BEGIN: Final = Script("""
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 return redis.call('GET', KEYS[1])
 """)
-_RENEW: Final = _Script("""
+_RENEW: Final = Script("""
 local found = redis.call('GET', KEYS[1])
 if found and found ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """)
-_COMPLETE: Final = _Script("""
+_COMPLETE: Final = Script("""
 local found = redis.call('GET', KEYS[1])
 if found == ARGV[2] then return 1 end
 if found and found ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """)
-_RELEASE: Final = _Script("""
+_RELEASE: Final = Script("""
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """One operation of one request."""
-
-    script: _Script
-    key: bytes
-    arguments: Sequence[bytes | int]
-
-
 class RedisStore:
     """The store of many processes. Its keys begin with the namespace and hold digests only; answers are in the clear.
-
-    Operations that wait at the same time travel in one round trip, and each round trip waits for the one before: what
-    is asked for later happens later, whoever was cancelled meanwhile. One that fails fails alone, unless Redis does.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`.
@@ -100,16 +55,11 @@ class RedisStore:
     """
 
     def __init__(self, url: str, *, namespace: str, ttl: float, lease: float) -> None:
-        self._url = url
         self._namespace = namespace
-        self._prefix = f"{namespace}:idempotency:".encode()
+        self._prefix = key_prefix(namespace, "idempotency")
         self._ttl = _milliseconds(ttl)
         self._lease = _milliseconds(lease)
-        self._redis: Redis | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._steps: Coalescer[_Step, Any] = Coalescer(
-            self._take, failure=_failure, lanes=1, largest=_TOGETHER, timeout=_PATIENCE
-        )
+        self._scripts = RedisScripts(url, failure=StoreUnavailable)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} namespace={self._namespace}>"
@@ -131,44 +81,11 @@ class RedisStore:
         await self._run(_RELEASE, scope, _IN_FLIGHT + owner + fingerprint)
 
     async def close(self) -> None:
-        redis, self._redis = self._redis, None
-        if redis is not None and self._loop is asyncio.get_running_loop():  # those of a loop that is gone are gone
-            await redis.aclose()
+        await self._scripts.close()
 
-    async def _run(self, script: _Script, scope: Scope, *arguments: bytes | int) -> Any:
+    async def _run(self, script: Script, scope: Scope, *arguments: bytes | int) -> Any:
         key = self._prefix + base64.urlsafe_b64encode(scope.name).rstrip(b"=")
-        return await self._steps.get(_Step(script, key, arguments))
-
-    async def _take(self, steps: Sequence[_Step]) -> Mapping[_Step, Any]:
-        found = await self._sent({step: step.script.known for step in steps})
-        unknown = {step: step.script.spelled_out for step, value in found.items() if isinstance(value, NoScriptError)}
-        return {**found, **await self._sent(unknown)} if unknown else found
-
-    async def _sent(self, steps: Mapping[_Step, tuple[str, str]]) -> dict[_Step, Any]:
-        """What Redis says of each, be it an error."""
-        async with self._client().pipeline(transaction=False) as pipeline:
-            for step, command in steps.items():
-                pipeline.execute_command(*command, 1, step.key, *step.arguments)
-            return dict(zip(steps, await pipeline.execute(raise_on_error=False), strict=True))
-
-    def _client(self) -> Redis:
-        loop = asyncio.get_running_loop()
-        if self._redis is None or self._loop is not loop:
-            self._loop = loop
-            self._redis = _client(self._url)
-        return self._redis
-
-
-def _client(url: str) -> Redis:
-    # Every operation may be repeated, so a connection that Redis closed meanwhile costs one more try, and no more. The
-    # pool neither waits nor measures time: whoever uses it does both, once.
-    retry = Retry(NoBackoff(), 1, supported_errors=(Disconnected,))
-    return Redis.from_pool(ConnectionPool.from_url(url, socket_timeout=None, socket_connect_timeout=None, retry=retry))
-
-
-def _failure(error: Exception) -> StoreUnavailable:
-    # Not its text: it may show the address, with a password in it.
-    return StoreUnavailable(f"Redis failed with {type(error).__name__}")
+        return await self._scripts.run(script, (key,), *arguments)
 
 
 def _found(value: object) -> Found:

@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from sentri.accounts import identifier_change, inputs
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import clean_identifier
+from sentri.accounts.limits import AccountLimits, Trial
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.tokens.access import AccessClaims
@@ -23,6 +24,7 @@ from sentri.tokens.compact import refused
 from sentri.web import inputs as bodies
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.carriage import Carriage
+from sentri.web.client_address import Clients
 from sentri.web.envelope import failure, success
 from sentri.web.gates import Gate
 from sentri.web.guards import forbidden
@@ -52,6 +54,8 @@ class Endpoints:
     """The handlers of the sub-application.
 
     Args:
+        limits: how often somebody may try.
+        clients: which address a request comes from.
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
@@ -65,6 +69,8 @@ class Endpoints:
         services: Services,
         context: Context,
         gates: Gatekeeping,
+        limits: AccountLimits,
+        clients: Clients,
         identify: Callable[[web.Request], Awaitable[AuthUser]],
         published: Callable[[], Mapping[str, Any] | None],
         keys_max_age: float,
@@ -74,6 +80,8 @@ class Endpoints:
         self._services = services
         self._context = context
         self._gates = gates
+        self._limits = limits
+        self._clients = clients
         self._identify = identify
         self._published = published
         self._keys_max_age = round(keys_max_age)
@@ -104,12 +112,18 @@ class Endpoints:
         return user
 
     async def register(self, request: web.Request) -> web.Response:
-        trusted = self._has_api_key(request)
+        client = self._clients.of(request)
+        try:
+            trusted = self._has_api_key(request)
+        except SentriError:
+            await self._limits.api_key(client)
+            raise
         body = await bodies.read_body(request, bodies.RegisterBody)
         roles = inputs.clean_roles(self._context, [] if body.roles is msgspec.UNSET else body.roles)
         if not trusted and not self._gates.registration_roles.issuperset(roles):
             raise forbidden()
-        user = await self._services.register(identifier=body.identifier, password=body.password, roles=roles)
+        async with Trial(None) if trusted else await self._limits.register(client):
+            user = await self._services.register(identifier=body.identifier, password=body.password, roles=roles)
         await self._tell("on_register", user)
         return success({"user": user.to_dict()}, "Registered.", status=201)
 
@@ -125,12 +139,15 @@ class Endpoints:
 
     async def login(self, request: web.Request) -> web.Response:
         body = await bodies.read_body(request, bodies.LoginBody)
+        client, identifier = self._clients.of(request), clean_identifier(body.identifier)
         try:
-            pair = await self._services.login(identifier=body.identifier, password=body.password)
+            async with await self._limits.login(client, identifier):
+                pair = await self._services.login(identifier=body.identifier, password=body.password)
         except SentriError as error:
             if error.code == "INVALID_CREDENTIALS":
-                await self._tell("on_failed_login", clean_identifier(body.identifier))
+                await self._tell("on_failed_login", identifier)
             raise
+        await self._limits.logged_in(client, pair.user.id)
         await self._end_earlier(request, pair)
         await self._tell("on_login", pair.user)
         data = {**self._carriage.data(pair), "user": pair.user.to_dict()}
@@ -205,8 +222,9 @@ class Endpoints:
         user = await self._identify(request)
         body = await bodies.read_body(request, bodies.IdentifierBody)
         shown = None if body.current_password is msgspec.UNSET else body.current_password
-        await identifier_change.reauthenticate(self._context, user, shown, within=self._gates.reauth_within)
-        changed = await self._services.change_identifier(user_id=user.id, identifier=body.identifier)
+        async with await self._limits.change_identifier(user.id):
+            await identifier_change.reauthenticate(self._context, user, shown, within=self._gates.reauth_within)
+            changed = await self._services.change_identifier(user_id=user.id, identifier=body.identifier)
         if changed.identifier != user.identifier:
             await self._tell("on_identifier_change", changed, user.identifier)
         return success({"user": changed.to_dict()}, "The identifier was changed.")
@@ -214,9 +232,10 @@ class Endpoints:
     async def change_password(self, request: web.Request) -> web.Response:
         user = await self._identify(request)
         body = await bodies.read_body(request, bodies.PasswordBody)
-        await self._services.change_password(
-            user_id=user.id, current_password=body.current_password, new_password=body.new_password
-        )
+        async with await self._limits.change_password(user.id):
+            await self._services.change_password(
+                user_id=user.id, current_password=body.current_password, new_password=body.new_password
+            )
         await self._tell("on_password_change", user.id)
         return self._carriage.taken(success(None, "The password was changed. Log in again."))
 

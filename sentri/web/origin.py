@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from sentri.config.origins import Network, origin_of
 from sentri.errors import SentriError
+from sentri.web.proxies import forwarded_pairs, is_trusted
 
 __all__ = ["CrossSite", "may_refresh"]
 
@@ -63,24 +64,17 @@ class CrossSite:
 
     def _scheme(self, request: web.Request) -> str:
         """The scheme that the browser used: the connection's, or what a trusted proxy says of it."""
-        if not self._is_proxy(request.remote):
+        if not is_trusted(request, self._proxies):
             return request.scheme
         said = request.headers.getall("X-Forwarded-Proto", ())
         for part in reversed([part for value in said for part in value.split(",")]):
             return part.strip().lower()
-        for pair in reversed([pair for hop in request.headers.getall(hdrs.FORWARDED, ()) for pair in _pairs(hop)]):
+        for pair in reversed(
+            [pair for hop in request.headers.getall(hdrs.FORWARDED, ()) for pair in forwarded_pairs(hop)]
+        ):
             if pair[0] == "proto":
                 return pair[1]
         return request.scheme
-
-    def _is_proxy(self, address: str | None) -> bool:
-        try:
-            peer = ipaddress.ip_address(address or "")
-        except ValueError:
-            return False
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped  # a socket for both families
-        return any(peer in network for network in self._proxies)
 
 
 def may_refresh(request: web.Request) -> bool:
@@ -103,12 +97,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _pairs(hop: str) -> list[tuple[str, str]]:
-    """The parameters of a `Forwarded` header (RFC 7239), in order."""
-    pairs = []
-    for element in hop.replace(",", ";").split(";"):
-        name, _, value = element.partition("=")
-        pairs.append((name.strip().lower(), value.strip().strip('"').lower()))
-    return pairs

@@ -1,70 +1,24 @@
-"""Idempotency runs over memory and over a real Redis: `backend`, `idempotent`.
-
-Where no Redis runs, its tests are skipped; with SENTRI_TEST_SERVICES=required they fail. SENTRI_TEST_REDIS is its URL.
-"""
+"""Idempotency runs over memory and over a real Redis: `backend`, `idempotent`."""
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-import redis
 from aiohttp import DummyCookieJar, TCPConnector, web
 from aiohttp.test_utils import TestClient, TestServer
 
 import sentri
 from tests.idempotency.application import Counter, Running
-from tests.idempotency.own_redis import OwnRedis
-
-REDIS = os.environ.get("SENTRI_TEST_REDIS", "redis://127.0.0.1:6379/0")
+from tests.redis_servers import REDIS
 
 
 @pytest.fixture(params=["sqlite"])
 def dialect(request) -> str:
     """Idempotency asks nothing of a database."""
     return request.param
-
-
-@pytest.fixture(scope="session")
-def _redis() -> Iterator[redis.Redis | str]:
-    client = redis.Redis.from_url(REDIS, socket_connect_timeout=2)
-    try:
-        client.ping()
-    except redis.RedisError as error:
-        yield f"no Redis runs at {REDIS.rpartition('@')[2]}: {type(error).__name__}"
-    else:
-        yield client
-    client.close()
-
-
-@pytest.fixture
-def redis_client(_redis) -> redis.Redis:
-    """A connection of the test's own, to look and to meddle."""
-    if isinstance(_redis, str):
-        required = os.environ.get("SENTRI_TEST_SERVICES") == "required"
-        (pytest.fail if required else pytest.skip)(_redis)
-    return _redis
-
-
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    """A Redis that the test may stop."""
-    started = OwnRedis()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def namespace(redis_client) -> Iterator[str]:
-    """What the keys of this test begin with; they are removed."""
-    name = f"sentri-test-{os.getpid()}-{secrets.token_hex(4)}"
-    yield name
-    for key in redis_client.scan_iter(f"{name}:*"):
-        redis_client.delete(key)
 
 
 @pytest.fixture(params=["memory", "redis"])

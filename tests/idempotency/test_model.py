@@ -14,8 +14,8 @@ from sentri.idempotency.memory import MemoryStore
 from sentri.idempotency.record import Answer, Begun, Finished, InFlight, Scope
 from sentri.idempotency.redis import RedisStore
 from sentri_testing import ManualClock
-from tests.idempotency.conftest import REDIS
 from tests.idempotency.time_travel import age
+from tests.redis_servers import REDIS
 
 LEASE, TTL = 100.0, 600.0  # long, beside the time that the test itself takes
 CALLERS = [b"ann", b"bob"]

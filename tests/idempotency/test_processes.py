@@ -16,7 +16,7 @@ import pytest
 
 from sentri.idempotency import LEASE
 from tests.idempotency.application import new_key, until
-from tests.idempotency.conftest import REDIS
+from tests.redis_servers import REDIS
 
 HERE = Path(__file__).parent
 PROCESSES, REPEATS, ROUNDS = 10, 50, 10

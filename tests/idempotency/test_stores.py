@@ -13,8 +13,8 @@ from sentri.idempotency.record import OVERHEAD, Answer, Begun, Finished, InFligh
 from sentri.idempotency.redis import RedisStore
 from sentri_testing import ManualClock
 from sentri_testing.contracts import IdempotencyStoreContract
-from tests.idempotency.conftest import REDIS
 from tests.idempotency.time_travel import age
+from tests.redis_servers import REDIS
 
 BODY = b"b" * 32
 

@@ -129,7 +129,7 @@ BAD = {
     "identifier_validator": [1, lambda: True],
     "password_validator": ["strong", lambda a, b: True],
     "reauth_within": [0, -1, "soon", True],
-    "rate_limit": [True, None, {}],
+    "rate_limit": [None, 5, "on", {"max_logins": 5}, {"max_login_attempts": 0}, {"duration": "25h"}],
     "redis_url": [1, "", "127.0.0.1", "http://host", "redis://", "redis://host/db", "redis://host:x", "redis://h/0?x=1"],
     "namespace": [None, "", 1, "two words", "x" * 101],
     "cookie": [1, "refresh_token", {"http_only": False}, {"nam": "x"}],
