@@ -190,6 +190,7 @@ class Stage:
             "issuer": ISSUER,
             "audience": AUDIENCE,
             "salt_rounds": self.sizes.salt_rounds,
+            "max_hash_wait": "1h",  # as the code by hand: whoever waits is answered some day
         }
 
     def sessions(self, dialect: str, algorithm: str) -> list[str]:

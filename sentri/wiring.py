@@ -49,7 +49,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
     return Context(
         users=Users(database),
         sessions=Sessions(database, clock),
-        hasher=PasswordHasher(options.salt_rounds),
+        hasher=PasswordHasher(options.salt_rounds, most_wait=options.max_hash_wait),
         access=AccessTokens(
             keys,
             lifetime=options.access_expires_in,

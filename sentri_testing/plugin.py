@@ -28,6 +28,7 @@ SERVER_OPTIONS: Final = frozenset(
         "issuer",
         "key_encryption_secret",
         "logger",
+        "max_hash_wait",
         "migrate_on_startup",
         "namespace",
         "password_validator",

@@ -87,6 +87,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     session_expires_in: Duration
     refresh_leeway: Duration
     salt_rounds: int
+    max_hash_wait: Duration
     api_key: str | Sequence[str] | None
     registration: bool
     registration_roles: Sequence[str] | None
@@ -143,6 +144,7 @@ class ServerOptions(Options):
     session_expires_in: float = option(duration(), default=90 * 86400.0)
     refresh_leeway: float = option(duration(least=0.0), default=60.0)
     salt_rounds: int = option(readers.whole(10, 31), default=12)
+    max_hash_wait: float = option(duration(), default=10.0)
     api_key: tuple[str, ...] | None = option(
         optional(readers.secret_texts(least_bytes=32, printable=True)), default=None, secret=True
     )

@@ -142,7 +142,10 @@ async def test_leaves_a_hosts_aerich_table_and_its_rows_alone(empty_database, ev
     """One database, two applications with migrations of their own, told apart by `app`."""
     await migrate(empty_database)
     insert = empty_database.driver.sql("INSERT INTO aerich (version, app, content) VALUES (?, ?, ?)")
-    drop = [*(f"DROP TABLE sentri_{name}" for name in ("known_addresses", "sessions", "users", "keys")), "DELETE FROM aerich"]
+    drop = [
+        *(f"DROP TABLE sentri_{name}" for name in ("known_addresses", "sessions", "users", "keys")),
+        "DELETE FROM aerich",
+    ]
     for statement in drop:
         await empty_database.call(lambda session, sql=statement: session.run(sql))
     await empty_database.call(lambda session: session.run(insert, every_migration[0], "models", "{}"))

@@ -185,3 +185,70 @@ async def test_hashes_as_received(auth, password):
 async def test_where_a_password_is_checked_no_minimum_applies(auth, password):
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
     assert await auth.verify_password(password, hashed)
+
+
+async def hashes_behind_a_gate(hasher, monkeypatch, number):
+    """So many hashes that have begun or wait, and what lets them go on."""
+    gate = threading.Event()
+    monkeypatch.setattr("bcrypt.hashpw", lambda *_: gate.wait(10) and b"hash")
+    tasks = [asyncio.create_task(hasher.hash("password")) for _ in range(number)]
+    await asyncio.sleep(0.05)
+    return gate, tasks
+
+
+async def test_what_would_wait_too_long_is_refused_at_once(monkeypatch):
+    """Two threads and, by the first guess, 62 ms a hash: a sixteenth of 10 s is 32 hashes a second."""
+    hasher = PasswordHasher(10, threads=2, most_wait=1.0)
+    gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 60)
+    refused = [task for task in tasks if task.done()]
+    assert len(tasks) - len(refused) == 2 + 32
+    for task in refused:
+        error = task.exception()
+        assert (error.code, error.headers["Retry-After"]) == ("SERVICE_UNAVAILABLE", "2")
+    with pytest.raises(SentriError):
+        await hasher.verify(PASSWORD, None)
+    gate.set()
+    assert {await task for task in tasks if task not in refused} == {"hash"}
+    monkeypatch.undo()
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+    hasher.close()
+
+
+async def test_whoever_goes_away_makes_room(monkeypatch):
+    hasher = PasswordHasher(10, threads=1, most_wait=0.5)
+    gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 30)
+    waiting = [task for task in tasks if not task.done()][1:]
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    more = [asyncio.create_task(hasher.hash("password")) for _ in waiting]
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in more)
+    gate.set()
+    assert {await task for task in more} == {"hash"}
+    hasher.close()
+
+
+async def test_the_line_is_as_long_as_hashes_take(monkeypatch):
+    """A machine that turns out to be slower refuses earlier."""
+    hasher = PasswordHasher(10, threads=1, most_wait=1.0)
+    clock = iter(range(1000))
+    monkeypatch.setattr("sentri.passwords.queue.perf_counter", lambda: next(clock))  # each hash takes a second
+    for _ in range(60):
+        await hasher.hash("password")
+    gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 10)
+    assert sum(not task.done() for task in tasks) == 2
+    gate.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    hasher.close()
+
+
+async def test_a_line_that_was_closed_is_empty(monkeypatch):
+    hasher = PasswordHasher(10, threads=1, most_wait=0.5)
+    gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 30)
+    hasher.close()
+    gate.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    monkeypatch.undo()
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+    hasher.close()
