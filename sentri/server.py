@@ -24,7 +24,6 @@ from sentri.keys.keyring import GeneratedKeys, Keys
 from sentri.keys.signing import findings
 from sentri.keys.timeline import KeyTimes
 from sentri.opening import Opening
-from sentri.passwords.policy import check_new_password, check_password
 from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
@@ -406,17 +405,17 @@ class AuthServer(Auth):
         return self._context.refresh.verify(token)
 
     async def hash_password(self, password: str) -> str:
-        """The bcrypt hash of a password, made off the event loop. Raises `VALIDATION_ERROR` for one that may not be
-        set: shorter than 8 characters, or longer than 72 bytes in UTF-8.
+        """The hash of a password, made off the event loop. Raises `VALIDATION_ERROR` for one that may not be set: too
+        short, too long or, where the policy says so, too common.
         """
-        return await self._context.hasher.hash(check_new_password(password))
+        return await self._context.hasher.hash(self._context.rules.passwords.check_new(password))
 
     async def verify_password(self, password: str, hashed: str) -> bool:
         """Whether the password is the one that was hashed; False for a malformed hash.
 
-        Raises `VALIDATION_ERROR` for a password of more than 72 bytes in UTF-8.
+        Raises `VALIDATION_ERROR` for a password of more than 72 bytes in UTF-8, or 1,024 with Argon2id.
         """
-        return await self._context.hasher.verify(check_password(password), hashed)
+        return await self._context.hasher.verify(self._context.rules.passwords.check(password), hashed)
 
 
 def _kid_of(token: str) -> str:

@@ -20,7 +20,9 @@ from sentri.keys.signing import SigningKey
 from sentri.keys.timeline import KeyTimes
 from sentri.limits import Limiter, MemoryAttempts
 from sentri.limits.record import Attempts
-from sentri.passwords.hashing import PasswordHasher
+from sentri.passwords.hashing import PasswordHasher, schemes_of
+from sentri.passwords.policy import LEAST_CHARACTERS, MOST_BYTES, PasswordPolicy, common_passwords
+from sentri.passwords.schemes import ARGON2_PROFILES
 from sentri.revocation import Revocation
 from sentri.storage.database import Database
 from sentri.storage.known_addresses import KnownAddresses
@@ -49,7 +51,12 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
     return Context(
         users=Users(database),
         sessions=Sessions(database, clock),
-        hasher=PasswordHasher(options.salt_rounds, most_wait=options.max_hash_wait),
+        hasher=PasswordHasher(
+            *schemes_of(
+                options.password_hash, rounds=options.salt_rounds, argon2=ARGON2_PROFILES[options.argon2_profile]
+            ),
+            most_wait=options.max_hash_wait,
+        ),
         access=AccessTokens(
             keys,
             lifetime=options.access_expires_in,
@@ -66,6 +73,11 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
             refresh_expires_in=options.refresh_expires_in,
             session_expires_in=options.session_expires_in,
             refresh_leeway=options.refresh_leeway,
+            passwords=PasswordPolicy(
+                least=LEAST_CHARACTERS[options.password_policy],
+                most=MOST_BYTES[options.password_hash],
+                common=common_passwords() if options.refuse_common_passwords else (),
+            ),
             issuer=options.issuer,
             identifier_validator=options.identifier_validator,
             password_validator=options.password_validator,

@@ -11,7 +11,6 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import clean_identifier, identifier_key
 from sentri.accounts.stores import UserRecord
 from sentri.identity import AuthUser
-from sentri.passwords.policy import check_new_password
 from sentri.randomness import new_id
 
 __all__ = ["PASSWORD", "PASSWORD_HASH", "SavedUser", "add_user", "make_user", "new_identifier", "roles_among"]
@@ -107,7 +106,11 @@ async def add_user(
 
 
 async def _hash(context: Context, password: str) -> str:
-    return PASSWORD_HASH if password == PASSWORD else await context.hasher.hash(check_new_password(password))
+    return (
+        PASSWORD_HASH
+        if password == PASSWORD
+        else await context.hasher.hash(context.rules.passwords.check_new(password))
+    )
 
 
 def _role_names(roles: Iterable[str]) -> tuple[str, ...]:

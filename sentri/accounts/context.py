@@ -12,6 +12,7 @@ from sentri.clock import Clock
 from sentri.errors import ConfigurationError, SentriError
 from sentri.hooks import HookRunner
 from sentri.passwords.hashing import PasswordHasher
+from sentri.passwords.policy import PasswordPolicy
 from sentri.revocation import Revocation
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
@@ -29,6 +30,7 @@ class Rules:
     refresh_expires_in: float
     session_expires_in: float
     refresh_leeway: float
+    passwords: PasswordPolicy
     issuer: str | None = None
     identifier_validator: Validator | None = None
     password_validator: Validator | None = None

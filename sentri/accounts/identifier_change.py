@@ -12,7 +12,6 @@ from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
-from sentri.passwords.policy import check_password
 from sentri.revocation import session_ended
 
 __all__ = ["change_identifier", "reauthenticate"]
@@ -36,7 +35,7 @@ async def reauthenticate(context: Context, user: AuthUser, password: str | None,
     seconds ago. Without a limit nothing is asked.
     """
     if password is not None:
-        check_password(password, "currentPassword")
+        context.rules.passwords.check(password, "currentPassword")
         record = await context.users.by_id(user.id)
         if not await context.hasher.verify(password, None if record is None else record.password_hash):
             raise invalid_credentials()

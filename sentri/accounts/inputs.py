@@ -9,7 +9,6 @@ from typing import Any, Final
 from sentri.accounts.context import Context, ask_validator
 from sentri.accounts.identifiers import clean_identifier
 from sentri.errors import SentriError
-from sentri.passwords.policy import check_new_password, check_password
 from sentri.tokens.claims import is_canonical_id
 
 __all__ = ["VALIDATIONS", "check_id", "clean_roles", "identifier_to_set", "merged", "password_to_set"]
@@ -24,7 +23,7 @@ async def identifier_to_set(context: Context, value: object) -> str:
 
 async def password_to_set(context: Context, value: object, field: str = "password") -> str:
     """A password that may be set."""
-    checked = check_new_password(value, field)
+    checked = context.rules.passwords.check_new(value, field)
     await ask_validator(context.rules.password_validator, checked, field)
     return checked
 
@@ -58,8 +57,8 @@ async def _register(context: Context, identifier: object, password: object, role
     }
 
 
-async def _login(_: Context, identifier: object, password: object) -> dict[str, Any]:
-    return {"identifier": clean_identifier(identifier), "password": check_password(password)}
+async def _login(context: Context, identifier: object, password: object) -> dict[str, Any]:
+    return {"identifier": clean_identifier(identifier), "password": context.rules.passwords.check(password)}
 
 
 async def _refresh(_: Context, refresh_token: object) -> dict[str, Any]:
@@ -89,7 +88,7 @@ async def _change_password(
 ) -> dict[str, Any]:
     return {
         "user_id": check_id(user_id, "userId"),
-        "current_password": check_password(current_password, "currentPassword"),
+        "current_password": context.rules.passwords.check(current_password, "currentPassword"),
         "new_password": await password_to_set(context, new_password, "newPassword"),
     }
 

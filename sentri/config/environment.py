@@ -73,6 +73,8 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_SALT_ROUNDS": Variable("salt_rounds", _number),
         "SENTRI_TRUSTED_PROXIES": Variable("trusted_proxies", _names),
         "SENTRI_RATE_LIMIT": Variable("rate_limit", _flag),
+        "SENTRI_PASSWORD_HASH": Variable("password_hash"),
+        "SENTRI_PASSWORD_POLICY": Variable("password_policy"),
         "SENTRI_REDIS_URL": Variable("redis_url", secret=True),
         "SENTRI_NAMESPACE": Variable("namespace"),
         "SENTRI_MIGRATE_ON_STARTUP": Variable("migrate_on_startup", _flag),

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 from sentri.clock import Clock, system_clock
 from sentri.config import readers
@@ -88,6 +88,10 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     refresh_leeway: Duration
     salt_rounds: int
     max_hash_wait: Duration
+    password_hash: Literal["bcrypt", "argon2id"]
+    argon2_profile: Literal["owasp", "rfc9106"]
+    password_policy: Literal["default", "nist"]
+    refuse_common_passwords: bool | None
     api_key: str | Sequence[str] | None
     registration: bool
     registration_roles: Sequence[str] | None
@@ -145,6 +149,10 @@ class ServerOptions(Options):
     refresh_leeway: float = option(duration(least=0.0), default=60.0)
     salt_rounds: int = option(readers.whole(10, 31), default=12)
     max_hash_wait: float = option(duration(), default=10.0)
+    password_hash: str = option(readers.one_of("bcrypt", "argon2id"), default="bcrypt")
+    argon2_profile: str = option(readers.one_of("owasp", "rfc9106"), default="owasp")
+    password_policy: str = option(readers.one_of("default", "nist"), default="default")
+    refuse_common_passwords: bool | None = option(optional(readers.flag), default=None)
     api_key: tuple[str, ...] | None = option(
         optional(readers.secret_texts(least_bytes=32, printable=True)), default=None, secret=True
     )
@@ -176,8 +184,12 @@ class ServerOptions(Options):
 
     @classmethod
     def contradictions(cls, values: dict[str, Any]) -> list[str]:
-        """Roles must exist, and follow from `valid_roles` where they were not given; two cookies need two names."""
+        """Roles must exist, and follow from `valid_roles` where they were not given; two cookies need two names. Common
+        passwords are refused where the policy asks for it.
+        """
         findings = []
+        if values.get("refuse_common_passwords", ()) is None:
+            values["refuse_common_passwords"] = values.get("password_policy") == "nist"
         refresh, access = values.get("cookie"), values.get("access_cookie")
         if refresh is not None and access is not None and refresh.name == access.name:
             findings.append(f"cookie and access_cookie both have the name {refresh.name!r}")

@@ -22,6 +22,7 @@ __all__ = [
     "logger",
     "mount_prefix",
     "names",
+    "one_of",
     "role_names",
     "secret_texts",
     "text",
@@ -43,6 +44,15 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Wrong(f"is {value!r}; it must be True or False")
     return value
+
+
+def one_of(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise Wrong(f"is {value!r}; allowed are {', '.join(map(repr, allowed))}")
+        return str.__str__(value)
+
+    return read
 
 
 def whole(low: int, high: int) -> Callable[[object], int]:

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from sentri import SentriError
 from sentri.accounts.identifiers import clean_identifier
-from sentri.passwords.policy import check_new_password
+from sentri.passwords.policy import PasswordPolicy
 from sentri_testing import TestAuthServer, TokenFactory, strategies
 from sentri_testing.minting import Mint
 
@@ -27,13 +27,13 @@ def test_invalid_identifiers_are_refused(identifier):
 
 @given(strategies.passwords())
 def test_passwords_are_accepted(password):
-    assert check_new_password(password) == password
+    assert PasswordPolicy().check_new(password) == password
 
 
 @given(strategies.invalid_passwords())
 def test_invalid_passwords_are_refused(password):
     with pytest.raises(SentriError, match="VALIDATION_ERROR"):
-        check_new_password(password)
+        PasswordPolicy().check_new(password)
 
 
 @given(strategies.users(valid=("a", "b", "c")))

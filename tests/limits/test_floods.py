@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from sentri.passwords import hashing
+from sentri.passwords import schemes
 from tests.support import PASSWORD, data_of
 
 
@@ -22,8 +22,8 @@ async def test_a_flood_of_logins_is_refused_and_protected_requests_go_on(visit, 
     visitors = await visit({"max_address_attempts": 1000}, max_hash_wait="1s")
     pair = await visitors.api.session()
     gate = threading.Event()
-    real = hashing.bcrypt.checkpw
-    monkeypatch.setattr(hashing.bcrypt, "checkpw", lambda *given: gate.wait(20) and real(*given))
+    real = schemes.bcrypt.checkpw
+    monkeypatch.setattr(schemes.bcrypt, "checkpw", lambda *given: gate.wait(20) and real(*given))
     names = [(await visitors.api.user()).identifier for _ in range(200)]
     logins = [asyncio.create_task(visitors.login(name)) for name in names]
     async with asyncio.timeout(10):

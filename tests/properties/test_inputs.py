@@ -15,7 +15,7 @@ from sentri.accounts.identifiers import clean_identifier, identifier_key
 from sentri.accounts.inputs import merged
 from sentri.config.durations import seconds
 from sentri.config.options import ServerOptions
-from sentri.passwords.policy import check_new_password
+from sentri.passwords.policy import PasswordPolicy
 from tests.properties.strategies import PURE, identifiers, role_names, roles
 from tests.support import SECRET
 
@@ -64,10 +64,10 @@ def test_a_password_is_taken_as_it_is_or_refused(text):
     fits = len(text) >= 8 and len(text.encode(errors="surrogatepass")) <= 72
     fits = fits and not any(unicodedata.category(char) == "Cs" for char in text)
     if fits:
-        assert check_new_password(text) == text
+        assert PasswordPolicy().check_new(text) == text
     else:
         with pytest.raises(SentriError, match="VALIDATION_ERROR"):
-            check_new_password(text)
+            PasswordPolicy().check_new(text)
 
 
 @PURE

@@ -114,6 +114,10 @@ BAD = {
     "refresh_leeway": BAD_DURATIONS,
     "salt_rounds": [9, 32, 0, -1, 12.0, "12", True, None, [12]],
     "max_hash_wait": BAD_DURATIONS,
+    "password_hash": [None, "md5", "argon2", b"bcrypt", ["bcrypt"]],
+    "argon2_profile": [None, "cheap", 1],
+    "password_policy": [None, "none", {}],
+    "refuse_common_passwords": [1, "yes"],
     "api_key": ["", "short", "x" * 31, ["x" * 32, "short"], 1, b"x" * 40, [], " " + "x" * 40, "x" * 40 + "\n",
         "é" * 40],
     "key_encryption_secret": ["", "short", "x" * 31, ["x" * 32, "short"], 1, b"x" * 40, [], [None], "x" * 40],  # HS256

@@ -10,15 +10,16 @@ import bcrypt
 import pytest
 
 from sentri import SentriError
-from sentri.passwords import hashing
+from sentri.passwords import schemes
 from sentri.passwords.hashing import PasswordHasher
+from sentri.passwords.schemes import Bcrypt
 from tests.support import PASSWORD, PASSWORD_HASH
 from tests.unit.test_access_tokens import server
 
 
 @pytest.fixture
 def hasher():
-    made = PasswordHasher(10, threads=2)
+    made = PasswordHasher(Bcrypt(10), threads=2)
     yield made
     made.close()
 
@@ -33,7 +34,7 @@ def work(monkeypatch):
             done.append((name, against.decode(), threading.current_thread()))
             return real(password, against)
 
-        monkeypatch.setattr(hashing.bcrypt, name, watched)
+        monkeypatch.setattr(schemes.bcrypt, name, watched)
 
     watch("hashpw", bcrypt.hashpw)
     watch("checkpw", bcrypt.checkpw)
@@ -64,7 +65,7 @@ async def test_an_unknown_user_and_a_broken_hash_match_nothing_and_cost_the_same
 
 
 async def test_even_nobodys_own_password_lets_nobody_in(hasher, monkeypatch):
-    monkeypatch.setattr(hashing.bcrypt, "checkpw", lambda password, against: True)
+    monkeypatch.setattr(schemes.bcrypt, "checkpw", lambda password, against: True)
     assert await hasher.verify(PASSWORD, PASSWORD_HASH) is True
     assert await hasher.verify(PASSWORD, None) is False
     assert await hasher.verify(PASSWORD, "broken") is False
@@ -73,18 +74,18 @@ async def test_even_nobodys_own_password_lets_nobody_in(hasher, monkeypatch):
 async def test_nobodys_hash_is_nobodys(hasher, work):
     """Whoever guesses it is not let in, and no two processes have the same."""
     await hasher.verify("x", None)
-    await PasswordHasher(10, threads=1).verify("x", None)
+    await PasswordHasher(Bcrypt(10), threads=1).verify("x", None)
     assert work[0][1] != work[1][1]
 
 
 @pytest.mark.parametrize(("rounds", "renewal"), [(10, False), (11, True), (12, True)])
 def test_a_hash_of_a_lower_cost_needs_renewal(rounds, renewal):
-    assert PasswordHasher(rounds).needs_renewal(PASSWORD_HASH) is renewal
-    assert not PasswordHasher(rounds).needs_renewal("broken")
+    assert PasswordHasher(Bcrypt(rounds)).needs_renewal(PASSWORD_HASH) is renewal
+    assert not PasswordHasher(Bcrypt(rounds)).needs_renewal("broken")
 
 
 def test_a_hash_of_a_higher_cost_stays():
-    assert not PasswordHasher(10).needs_renewal("$2b$12" + PASSWORD_HASH[6:])
+    assert not PasswordHasher(Bcrypt(10)).needs_renewal("$2b$12" + PASSWORD_HASH[6:])
 
 
 @pytest.mark.parametrize("one", ["a" * 72, "a" * 71 + "b", "aaaaaaaa\0aaaa", "aaaaaaaa\0bbbb", "aaaaaaaa", "\0aaaaaaa"])
@@ -198,7 +199,7 @@ async def hashes_behind_a_gate(hasher, monkeypatch, number):
 
 async def test_what_would_wait_too_long_is_refused_at_once(monkeypatch):
     """Two threads and, by the first guess, 62 ms a hash: a sixteenth of 10 s is 32 hashes a second."""
-    hasher = PasswordHasher(10, threads=2, most_wait=1.0)
+    hasher = PasswordHasher(Bcrypt(10), threads=2, most_wait=1.0)
     gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 60)
     refused = [task for task in tasks if task.done()]
     assert len(tasks) - len(refused) == 2 + 32
@@ -215,7 +216,7 @@ async def test_what_would_wait_too_long_is_refused_at_once(monkeypatch):
 
 
 async def test_whoever_goes_away_makes_room(monkeypatch):
-    hasher = PasswordHasher(10, threads=1, most_wait=0.5)
+    hasher = PasswordHasher(Bcrypt(10), threads=1, most_wait=0.5)
     gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 30)
     waiting = [task for task in tasks if not task.done()][1:]
     for task in waiting:
@@ -231,7 +232,7 @@ async def test_whoever_goes_away_makes_room(monkeypatch):
 
 async def test_the_line_is_as_long_as_hashes_take(monkeypatch):
     """A machine that turns out to be slower refuses earlier."""
-    hasher = PasswordHasher(10, threads=1, most_wait=1.0)
+    hasher = PasswordHasher(Bcrypt(10), threads=1, most_wait=1.0)
     clock = iter(range(1000))
     monkeypatch.setattr("sentri.passwords.queue.perf_counter", lambda: next(clock))  # each hash takes a second
     for _ in range(60):
@@ -244,7 +245,7 @@ async def test_the_line_is_as_long_as_hashes_take(monkeypatch):
 
 
 async def test_a_line_that_was_closed_is_empty(monkeypatch):
-    hasher = PasswordHasher(10, threads=1, most_wait=0.5)
+    hasher = PasswordHasher(Bcrypt(10), threads=1, most_wait=0.5)
     gate, tasks = await hashes_behind_a_gate(hasher, monkeypatch, 30)
     hasher.close()
     gate.set()

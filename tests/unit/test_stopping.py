@@ -9,11 +9,12 @@ import threading
 from sentri import SentriError
 from sentri.coalescing import Coalescer
 from sentri.passwords.hashing import PasswordHasher
+from sentri.passwords.schemes import Bcrypt
 
 
 async def test_a_hash_that_waits_when_the_pool_closes_is_a_503(monkeypatch):
     """Not a `CancelledError`, which nobody sent."""
-    hasher = PasswordHasher(10, threads=1)
+    hasher = PasswordHasher(Bcrypt(10), threads=1)
     gate = threading.Event()
     monkeypatch.setattr("bcrypt.hashpw", lambda *_: gate.wait(10) and b"hash")
     tasks = [asyncio.create_task(hasher.hash("password")) for _ in range(3)]
@@ -26,7 +27,7 @@ async def test_a_hash_that_waits_when_the_pool_closes_is_a_503(monkeypatch):
 
 
 async def test_a_cancelled_wait_for_a_hash_leaves_the_queue(monkeypatch):
-    hasher = PasswordHasher(10, threads=1)
+    hasher = PasswordHasher(Bcrypt(10), threads=1)
     gate = threading.Event()
     hashed = []
     monkeypatch.setattr("bcrypt.hashpw", lambda password, _: (gate.wait(10), hashed.append(password), b"hash")[2])
