@@ -134,6 +134,7 @@ class AuthServer(Auth):
     async def _close(self) -> None:
         self._context.hasher.close()
         await self._limits.close()
+        await self._context.purging.close()
         await self._keys.close()
         await self._database.close()
 

@@ -7,7 +7,8 @@ import secrets
 
 from sentri.accounts.context import Context, Rules
 from sentri.accounts.limits import AccountLimits, Digests
-from sentri.clock import Clock
+from sentri.accounts.purging import Purging
+from sentri.clock import Clock, timer_of
 from sentri.config.options import ServerOptions
 from sentri.errors import ConfigurationError
 from sentri.hooks import HookRunner
@@ -48,9 +49,10 @@ def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
 
 def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Database) -> Context:
     """What the flows work with."""
+    sessions = Sessions(database, clock)
     return Context(
         users=Users(database),
-        sessions=Sessions(database, clock),
+        sessions=sessions,
         hasher=PasswordHasher(
             *schemes_of(
                 options.password_hash, rounds=options.salt_rounds, argon2=ARGON2_PROFILES[options.argon2_profile]
@@ -67,6 +69,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
         refresh=RefreshTokens(keys, clock),
         revocation=Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger),
         hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
+        purging=Purging(sessions, clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=Rules(
             valid_roles=options.valid_roles,
@@ -78,6 +81,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
                 most=MOST_BYTES[options.password_hash],
                 common=common_passwords() if options.refuse_common_passwords else (),
             ),
+            max_sessions=options.max_sessions,
             issuer=options.issuer,
             identifier_validator=options.identifier_validator,
             password_validator=options.password_validator,

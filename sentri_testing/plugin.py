@@ -30,6 +30,7 @@ SERVER_OPTIONS: Final = frozenset(
         "key_encryption_secret",
         "logger",
         "max_hash_wait",
+        "max_sessions",
         "migrate_on_startup",
         "namespace",
         "password_hash",

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sentri.accounts.purging import Purging
 from sentri.accounts.stores import SessionStore, UserStore
 from sentri.clock import Clock
 from sentri.errors import ConfigurationError, SentriError
@@ -31,6 +32,7 @@ class Rules:
     session_expires_in: float
     refresh_leeway: float
     passwords: PasswordPolicy
+    max_sessions: int | None = None
     issuer: str | None = None
     identifier_validator: Validator | None = None
     password_validator: Validator | None = None
@@ -47,6 +49,7 @@ class Context:
     refresh: RefreshTokens
     revocation: Revocation
     hooks: HookRunner
+    purging: Purging
     clock: Clock
     rules: Rules
     logger: logging.Logger

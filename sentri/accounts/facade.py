@@ -67,6 +67,14 @@ class Accounts:
         await self._ready()
         return await sessions.start_session(self._context, inputs.check_id(user_id, "user_id"))
 
+    async def purge_sessions(self) -> int:
+        """Delete every session that has expired, in batches of 500; how many there were.
+
+        Logins do so by themselves now and then, a day after a session has expired.
+        """
+        await self._ready()
+        return await self._context.purging.all()
+
     async def _run(self, name: str, flow: Callable[..., Awaitable[T]], *given: object) -> T:
         await self._ready()
         return await flow(self._context, **await inputs.VALIDATIONS[name](self._context, *given))

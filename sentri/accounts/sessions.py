@@ -32,8 +32,9 @@ async def open_session(context: Context, user: UserRecord, *, verified_hash: str
         previous_jti=None,
         rotated_at=now,
     )
-    if not await context.sessions.start(session, verified_hash=verified_hash):
+    if not await context.sessions.start(session, verified_hash=verified_hash, most=context.rules.max_sessions):
         return None
+    context.purging.nudge()
     return token_pair(context, session, user)
 
 

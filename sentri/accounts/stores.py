@@ -110,10 +110,13 @@ class SessionStore(Protocol):
         """The session with its user, expired or disabled too."""
         ...
 
-    async def start(self, session: SessionRecord, *, verified_hash: str | None) -> bool:
+    async def start(self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None) -> bool:
         """Insert the session only if, in the same statement, its user exists, is enabled and, where
         `verified_hash` is given, still has that very hash. The user's row is locked against a password change
         that runs at the same time: whichever commits first, no session of an old password survives.
+
+        With `most` the user has at most so many afterwards, however many start at once: those go that were refreshed
+        least recently.
         """
         ...
 
@@ -129,6 +132,13 @@ class SessionStore(Protocol):
 
     async def end_all(self, user_id: str) -> int:
         """Delete every session of the user; how many there were."""
+        ...
+
+    async def purge(self, *, before: float, most: int) -> int:
+        """Delete at most so many sessions that had expired by then, the oldest first; how many there were.
+
+        A session that is refreshed meanwhile stays.
+        """
         ...
 
 

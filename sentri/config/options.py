@@ -85,6 +85,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     access_expires_in: Duration
     refresh_expires_in: Duration
     session_expires_in: Duration
+    max_sessions: int | None
     refresh_leeway: Duration
     salt_rounds: int
     max_hash_wait: Duration
@@ -146,6 +147,7 @@ class ServerOptions(Options):
     access_expires_in: float = option(duration(), default=15 * 60.0)
     refresh_expires_in: float = option(duration(), default=7 * 86400.0)
     session_expires_in: float = option(duration(), default=90 * 86400.0)
+    max_sessions: int | None = option(optional(readers.whole(1, 1000)), default=None)
     refresh_leeway: float = option(duration(least=0.0), default=60.0)
     salt_rounds: int = option(readers.whole(10, 31), default=12)
     max_hash_wait: float = option(duration(), default=10.0)

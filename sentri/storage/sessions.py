@@ -10,7 +10,7 @@ from sentri.clock import Clock
 from sentri.coalescing import Coalescer
 from sentri.errors import SentriError
 from sentri.storage.database import Database
-from sentri.storage.drivers import ReturningSession
+from sentri.storage.drivers import ReturningSession, Session
 from sentri.storage.failures import StorageError, unavailable
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of
 from sentri.storage.values import is_id
@@ -35,6 +35,8 @@ _ROTATE: Final = (
     " WHERE id = ? AND jti = ? AND expires_at > ? AND EXISTS"
     " (SELECT 1 FROM sentri_users u WHERE u.id = sentri_sessions.user_id AND u.disabled_at IS NULL)"
 )
+_EXPIRED: Final = "SELECT id FROM sentri_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+_PURGE: Final = "DELETE FROM sentri_sessions WHERE id {among} AND expires_at <= ?"
 _ROTATION_LANES: Final = 4  # so that one session whose row somebody holds does not keep all others waiting
 _Rotation = tuple[Any, ...]  # the values of _ROTATE
 
@@ -66,6 +68,11 @@ class Sessions:
         )
         self._delete = sql("DELETE FROM sentri_sessions WHERE id = ?")
         self._delete_all = sql("DELETE FROM sentri_sessions WHERE user_id = ?")
+        self._lock_user = sql("SELECT u.id FROM sentri_users u WHERE u.id = ? {for_update}")
+        self._others = sql(
+            "SELECT id FROM sentri_sessions WHERE user_id = ? AND id <> ? ORDER BY rotated_at DESC, created_at DESC, id"
+        )
+        self._expired = sql(_EXPIRED)
 
     async def find_active(self, session_id: str) -> ActiveSession | None:
         """The session, if at this moment it exists, is unexpired and its user is enabled. The hot path.
@@ -78,11 +85,11 @@ class Sessions:
         """The session with its user, expired or disabled too. Those who wait at the same time travel in one query."""
         return await self._known.get(session_id) if is_id(session_id) else None
 
-    async def start(self, session: SessionRecord, *, verified_hash: str | None) -> bool:
+    async def start(self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None) -> bool:
         """Insert the session only if its user exists, is enabled and, where given, still has `verified_hash`.
 
         One statement, which waits for a change of password that runs at the same time: whichever commits first,
-        no session of an old password survives.
+        no session of an old password survives. With `most` it is a transaction that has the user's row to itself.
         """
         time = self._values.time
         row = (
@@ -94,9 +101,20 @@ class Sessions:
             time(session.rotated_at),
             session.user_id,
         )
-        if verified_hash is None:
-            return await self._database.call(lambda s: s.run(self._insert, *row)) == 1
-        return await self._database.call(lambda s: s.run(self._insert_verified, *row, verified_hash)) == 1
+        insert = (self._insert, *row) if verified_hash is None else (self._insert_verified, *row, verified_hash)
+        if most is None:
+            return await self._database.call(lambda s: s.run(*insert)) == 1
+
+        async def work(connection: Session) -> bool:
+            await connection.row(self._lock_user, session.user_id)
+            if await connection.run(*insert) != 1:
+                return False
+            others = await connection.rows(self._others, session.user_id, session.id)
+            for other in others[most - 1 :]:
+                await connection.run(self._delete, str(other["id"]))
+            return True
+
+        return await self._database.unit(work)
 
     async def rotate(self, session_id: str, *, presented: str, successor: str, now: float, expires_at: float) -> bool:
         """Make `successor` the good jti and `presented` its predecessor, only if `presented` is good now, the
@@ -123,6 +141,19 @@ class Sessions:
         if not is_id(user_id):
             return 0
         return await self._database.call(lambda session: session.run(self._delete_all, user_id))
+
+    async def purge(self, *, before: float, most: int) -> int:
+        """Delete at most so many sessions that had expired by then, the oldest first; how many there were.
+
+        Two statements, each of which holds no lock but on the rows that it deletes, and those not for long.
+        """
+        moment = self._values.time(before)
+        rows = await self._database.call(lambda session: session.rows(self._expired, moment, most))
+        if not rows:
+            return 0
+        sql = self._driver.sql(_PURGE, among=self._driver.among(len(rows)))
+        ids = self._driver.ids([str(row["id"]) for row in rows])
+        return await self._database.call(lambda session: session.run(sql, *ids, moment))
 
     async def _fetch(self, ids: Sequence[str]) -> Mapping[str, tuple[SessionRecord, UserRecord]]:
         sql = self._select if len(ids) == 1 else self._select_sql(len(ids))

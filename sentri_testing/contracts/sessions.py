@@ -57,6 +57,43 @@ class SessionStoreContract:
         assert await sessions.read(session.id) == (session, user)
         assert await sessions.read(new_id()) is None
 
+    async def test_with_a_maximum_the_least_recently_refreshed_go(
+        self, sessions: SessionStore, users: UserStore
+    ) -> None:
+        user, other = await _added(users), a_user("bob@example.com")
+        assert await users.add(other)
+        mine = a_session(other)
+        old = [a_session(user, rotated_at=NOW - number) for number in range(4)]
+        for session in (*old, mine):
+            assert await sessions.start(session, verified_hash=None)
+        new = a_session(user, rotated_at=NOW + 1)
+        assert await sessions.start(new, verified_hash=HASH, most=3)
+        left = [await sessions.read(session.id) is not None for session in (new, *old, mine)]
+        assert left == [True, True, True, False, False, True]
+        refused = a_session(user)
+        assert not await sessions.start(refused, verified_hash="another hash", most=1)
+        assert await sessions.read(new.id) is not None
+
+    async def test_with_a_maximum_no_more_are_left_however_many_start_at_once(
+        self, sessions: SessionStore, users: UserStore
+    ) -> None:
+        user = await _added(users)
+        many = [a_session(user, rotated_at=NOW + number) for number in range(8)]
+        started = await asyncio.gather(*(sessions.start(one, verified_hash=None, most=2) for one in many))
+        assert all(started)
+        left = [one for one in many if await sessions.read(one.id) is not None]
+        assert len(left) == 2
+
+    async def test_purges_what_has_expired_the_oldest_first(self, sessions: SessionStore, users: UserStore) -> None:
+        user = await _added(users)
+        many = [a_session(user, expires_at=NOW + number) for number in range(5)]
+        for session in many:
+            assert await sessions.start(session, verified_hash=None)
+        assert await sessions.purge(before=NOW + 3, most=3) == 3
+        assert await sessions.purge(before=NOW + 3, most=3) == 1
+        assert await sessions.purge(before=NOW + 3, most=3) == 0
+        assert [await sessions.read(session.id) is not None for session in many] == [False] * 4 + [True]
+
     async def test_finds_a_living_session(self, sessions: SessionStore, users: UserStore) -> None:
         session, user = await _started(sessions, users)
         assert await sessions.find_active(session.id) == ActiveSession(user.id, user.identifier, user.roles)

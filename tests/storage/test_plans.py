@@ -9,6 +9,7 @@ import pytest
 from sentri.clock import system_clock
 from sentri.randomness import new_id
 from sentri.storage import Sessions, Users
+from sentri.storage.known_addresses import KnownAddresses
 from tests.storage.samples import HASH, NOW
 
 ROWS = 3000
@@ -24,7 +25,13 @@ async def filled(database):
     sessions = [(login, people[n], now, values.time(NOW + n), f"j{n}", now) for n, login in enumerate(logins)]
     await insert(database, "sentri_users (id, identifier, identifier_key, password_hash, roles, created_at)", users)
     await insert(database, "sentri_sessions (id, user_id, created_at, expires_at, jti, rotated_at)", sessions)
-    analyze = "ANALYZE TABLE sentri_users, sentri_sessions" if database.dialect == "mysql" else "ANALYZE"
+    known = [(f"digest {n}", person, now) for n, person in enumerate(people)]
+    await insert(database, "sentri_known_addresses (digest, user_id, seen_at)", known)
+    analyze = (
+        "ANALYZE TABLE sentri_users, sentri_sessions, sentri_known_addresses"
+        if database.dialect == "mysql"
+        else "ANALYZE"
+    )
     await database.call(lambda connection: connection.rows(analyze))
     return people, logins
 
@@ -65,6 +72,10 @@ async def test_every_query_of_a_request_uses_an_index(database, filled):
         "read": (sessions._select, name),
         "rotate": (sessions._update, "s", "p", now, now, name, "p", now),
         "end": (sessions._delete, name),
+        "lock_user": (sessions._lock_user, person),
+        "others": (sessions._others, person, name),
+        "expired": (sessions._expired, values.time(NOW + 5), 500),
+        "known addresses": (KnownAddresses(database)._select, person),
         "end_all": (sessions._delete_all, person),
         "start": (sessions._insert_verified, name, now, now, "j", None, now, person, HASH),
         "by_id": (users._select_by_id, person),

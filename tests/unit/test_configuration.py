@@ -113,6 +113,7 @@ BAD = {
     "session_expires_in": BAD_DURATIONS,
     "refresh_leeway": BAD_DURATIONS,
     "salt_rounds": [9, 32, 0, -1, 12.0, "12", True, None, [12]],
+    "max_sessions": [0, -1, 1001, True, "5"],
     "max_hash_wait": BAD_DURATIONS,
     "password_hash": [None, "md5", "argon2", b"bcrypt", ["bcrypt"]],
     "argon2_profile": [None, "cheap", 1],
