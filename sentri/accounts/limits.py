@@ -157,8 +157,10 @@ class AccountLimits:
         try:
             digests = self._digests.all_of("known", user_id, client.own)
             await self._addresses.remember(user_id, digests, now=self._clock())
-        except SentriError as error:
-            self._logger.warning("The address of a login of user %s was not remembered: %s", user_id, error.code)
+        except Exception as error:  # noqa: BLE001 - a table that is not there yet, or a user that is not any more
+            self._logger.warning(
+                "The address of a login of user %s was not remembered: %s", user_id, type(error).__name__
+            )
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from sentri import SentriError
+from sentri.storage.failures import Fault, Nature, StorageError
+from sentri.storage.known_addresses import KnownAddresses
 from tests.limits.visiting import HERE, THERE, WRONG, Visitors, assert_limited
 from tests.support import PASSWORD, assert_error, data_of
 
@@ -208,3 +210,16 @@ async def test_what_no_password_could_be_compared_with_is_no_attempt(visit, body
     for _ in range(3):
         await assert_error(await visitors.send("/auth/login", body), 400, "VALIDATION_ERROR")
     await visitors.fail("Ann", 1)
+
+
+async def test_a_login_stands_whether_its_address_can_be_remembered_or_not(visit, caplog, monkeypatch):
+    """During a deploy the table may be missing yet."""
+
+    async def fail(*_, **__):
+        raise StorageError(Fault(Nature.WRONG, "UndefinedTableError", "42P01"))
+
+    monkeypatch.setattr(KnownAddresses, "remember", fail)
+    visitors = await visit()
+    await visitors.api.user("Ann")
+    await data_of(await visitors.login("Ann"))
+    assert "was not remembered: StorageError" in caplog.text
