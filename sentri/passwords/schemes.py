@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -52,7 +53,9 @@ class Scheme(Protocol):
         """Whether it is a hash of this scheme, of a cost that is borne."""
 
     def verify(self, password: str, hashed: str) -> bool:
-        """Whether the password is the one that was hashed. Takes the same time either way."""
+        """Whether the password is the one that was hashed. Takes the same time either way; for what only looks like a
+        hash that of the configured cost.
+        """
 
     def is_cheaper(self, hashed: str) -> bool:
         """Whether the hash, which it reads, was made with a lower cost than the configured one."""
@@ -83,7 +86,8 @@ class Bcrypt:
         given = password.encode()
         try:
             matches = bcrypt.checkpw(given[:_BCRYPT_BYTES], hashed.encode())
-        except ValueError:  # a stored hash with an impossible cost
+        except ValueError:  # it only looks like a hash: its cost or its salt is none
+            bcrypt.checkpw(given[:_BCRYPT_BYTES], self.nobody.encode())
             return False
         return matches and len(given) <= _BCRYPT_BYTES
 
@@ -144,11 +148,15 @@ class Argon2id:
         return bearable and found.passes > 0 and found.memory >= 8 * found.lanes > 0  # RFC 9106, section 3.1
 
     def verify(self, password: str, hashed: str) -> bool:
-        from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - an extra
+        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError  # noqa: PLC0415 - an extra
 
         try:
             return self._hasher.verify(hashed, password)
-        except (InvalidHashError, VerificationError):
+        except VerifyMismatchError:
+            return False
+        except (InvalidHashError, VerificationError):  # it only looks like a hash, such as one whose base64 is none
+            with suppress(VerifyMismatchError):
+                self._hasher.verify(self.nobody, password)
             return False
 
     def is_cheaper(self, hashed: str) -> bool:

@@ -132,3 +132,34 @@ def test_common_passwords_are_refused_where_they_are_asked_for(password):
 
 def test_a_policy_shows_no_list():
     assert repr(PasswordPolicy(common=common_passwords())) == "PasswordPolicy(least=8, most=72)"
+
+
+LOOKING_LIKE = {
+    "a cost below any": "$2b$03" + PASSWORD_HASH[6:],
+    "no cost": "$2b$00" + PASSWORD_HASH[6:],
+    "a salt that is none": PASSWORD_HASH[:28] + "9" + PASSWORD_HASH[29:],
+    "a digest that is no base64": "$".join([*of_argon2().split("$")[:5], "A" * 21 + "/"]),
+    "a salt that is no base64": "$".join([*of_argon2().split("$")[:4], "A" * 21 + "/", "A" * 43]),
+}
+
+
+@pytest.mark.parametrize("hashed", LOOKING_LIKE.values(), ids=LOOKING_LIKE)
+async def test_what_only_looks_like_a_hash_costs_one(hashed, monkeypatch):
+    """Else it would be refused in no time, and tell that there is such a user."""
+    today = Argon2id(CHEAP) if "argon2" in hashed else Bcrypt(10)
+    worked = []
+    for owner, name in ((argon2.PasswordHasher, "verify"), (schemes.bcrypt, "checkpw")):
+        monkeypatch.setattr(owner, name, recording(getattr(owner, name), worked))
+    hasher = PasswordHasher(today, threads=1)
+    assert today.reads(hashed)
+    assert not await hasher.verify(PASSWORD, hashed)
+    assert [today.nobody in given or today.nobody.encode() in given for given in worked] == [False, True]
+    hasher.close()
+
+
+def recording(real, done):
+    def called(*given):
+        done.append(given)
+        return real(*given)
+
+    return called
