@@ -82,8 +82,8 @@ class Bcrypt:
         return form is not None and int(form[1]) <= max(_BCRYPT_MOST, self._rounds)
 
     def verify(self, password: str, hashed: str) -> bool:
-        # bcrypt reads 72 bytes: of a longer password the first ones, of a shorter one repetitions with a NUL between. So
-        # a password that is longer, or has a NUL itself, is compared for the time that it takes, and is wrong.
+        # bcrypt reads 72 bytes: of a longer password the first ones, of a shorter one repetitions, a NUL between. So a
+        # password that is longer, or has a NUL itself, is compared for the time that it takes, and is wrong.
         given = password.encode()
         try:
             matches = bcrypt.checkpw(given[:_BCRYPT_BYTES], hashed.encode())

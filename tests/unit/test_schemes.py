@@ -63,7 +63,7 @@ async def test_what_is_longer_than_bcrypt_reads_is_wrong_and_costs_as_much(hashe
 
 
 async def test_what_bcrypt_takes_for_a_repetition_is_wrong(hasher):
-    """bcrypt reads a password and a NUL, again and again, to the 72nd byte."""
+    """It reads a password and a NUL, again and again, to the 72nd byte."""
     repeated = f"{PASSWORD}\0{PASSWORD}"
     assert bcrypt.checkpw(repeated.encode(), PASSWORD_HASH.encode())
     assert not await hasher.verify(repeated, PASSWORD_HASH)
