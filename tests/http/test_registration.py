@@ -177,6 +177,18 @@ async def test_takes_identifiers_of_1_to_255_characters(api, identifier):
     assert (await registered(api, identifier))["identifier"] == identifier
 
 
+@pytest.mark.parametrize(
+    "identifier",
+    ["ann'; DELETE FROM sentri_users; --", "' OR '1'='1", 'ann" OR 1=1', "ann%", "an_", "ann\\", "{user} ? $1 %s"],
+)
+async def test_what_looks_like_sql_is_a_name(api, identifier):
+    await registered(api, "ann")
+    await assert_error(await api.login(identifier), 401, "INVALID_CREDENTIALS")
+    user = await registered(api, identifier)
+    assert (await data_of(await api.login(identifier)))["user"]["id"] == user["id"]
+    assert (await data_of(await api.login("ann")))["user"]["identifier"] == "ann"
+
+
 HIDING = {
     "empty": ["", " "],
     "too long": ["a" * 256],
