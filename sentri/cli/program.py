@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncclick
 
 from sentri import __version__
+from sentri.cli.doctor.command import doctor
 from sentri.cli.failures import exit_code, told
 from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
@@ -30,6 +31,7 @@ def users() -> None:
     """Administer users."""
 
 
+sentri.add_command(doctor)
 sentri.add_command(keys)
 sentri.add_command(migrate)
 sentri.add_command(routes)
