@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= auto
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
@@ -49,8 +50,8 @@ browser: ## install Chromium for tests/browser where it is missing (needs Debian
 screenshot: setup browser ## make docs/images/spa.png anew
 	SENTRI_SCREENSHOT=docs/images/spa.png $(BIN)/python -m pytest tests/browser/test_example.py -k picture
 
-test: setup ## run the whole test suite (PYTEST_ARGS="-k login")
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup ## run the whole test suite (PYTEST_ARGS="-k login", TEST_PROCESSES=0 for one after the other)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 bench: setup ## what sentri costs beside bare aiohttp and code by hand (BENCH_ARGS="A --rounds 5", --quick, --list)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
