@@ -83,7 +83,9 @@ class AuthServer(Auth):
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
-        self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
+        self._cookies = TokenCookies(
+            refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
+        )
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )

@@ -121,7 +121,7 @@ class AuthClient(Auth):
         # Whoever makes `authenticate` another one has the last word on every request.
         self._recalls = not self._revocation.asks and type(self).authenticate is AuthClient.authenticate
         if options.access_cookie is not None:
-            cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock)
+            cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock, logger=options.logger)
             self._by_cookie = CookieAuthentication(
                 cookies=cookies,
                 cross_site=CrossSite(trusted=options.trusted_origins or (), secure=cookies.secure, proxies=()),

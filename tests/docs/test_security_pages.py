@@ -20,7 +20,7 @@ PAGES = sorted((ROOT / "docs/security").glob("*.md"))
 MODEL = (ROOT / "docs/security/threat-model.md").read_text()
 ASVS = (ROOT / "docs/security/asvs.md").read_text()
 NAMED = re.compile(r"tests/[\w/]+\.py(?:::\w+)+")
-NOTHING = "–"
+NOTHING = "\u2013"
 CONFIGURATION = "create_auth_server("
 
 LEVELS = {
