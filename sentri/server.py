@@ -159,7 +159,7 @@ class AuthServer(Auth):
             context=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies),
+            clients=Clients(self._options.trusted_proxies, logger=self._logger),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,16 +24,20 @@ class Clients:
     Args:
         proxies: whose `X-Forwarded-For` and `Forwarded` are believed, read from the right: what is left of the first
             address that is no proxy's was written by whoever sent the request.
+        logger: is told once of a proxy that says two things.
     """
 
-    def __init__(self, proxies: Sequence[Network] | None) -> None:
+    def __init__(self, proxies: Sequence[Network] | None, *, logger: logging.Logger) -> None:
         self._proxies = None if proxies is None else tuple(proxies)
+        self._logger = logger
+        self._has_warned = False
 
     def of(self, request: web.BaseRequest) -> Client:
         """Where the request comes from.
 
         A private or loopback peer is a proxy, as far as anybody knows, and all its clients have its address; so has a
-        trusted proxy that says nothing, or several things.
+        trusted proxy that says nothing. Where one says two things, one of them is the client's own claim, and nobody
+        knows which: all such requests together are one client, so that no limit is opened by a header.
         """
         peer = address_of(request.remote or "")
         if peer is None:  # a Unix socket
@@ -42,8 +47,20 @@ class Clients:
         if not is_among(peer, self._proxies):
             return _client(peer, shared=False)
         found = {_from_right(hops, self._proxies) for hops in _hops(request) if hops}
-        address = found.pop() if len(found) == 1 else None
+        if len(found) > 1:
+            self._warn()
+            return _client(peer, shared=False)
+        address = found.pop() if found else None
         return _client(peer, shared=True) if address is None else _client(address, shared=False)
+
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self._logger.warning(
+                "A proxy of trusted_proxies passes on X-Forwarded-For and Forwarded, which name two addresses: such "
+                "requests count together in the rate limits per address. Let it remove the header that it does not "
+                "write itself."
+            )
 
 
 def _client(address: Address, *, shared: bool) -> Client:

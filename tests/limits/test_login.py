@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sentri import SentriError
+from sentri.storage.database import Database
 from sentri.storage.failures import Fault, Nature, StorageError
 from sentri.storage.known_addresses import KnownAddresses
 from tests.limits.visiting import HERE, THERE, WRONG, Visitors, assert_limited
@@ -114,6 +115,27 @@ async def test_the_owner_comes_in_from_where_they_were_before(visit, clock):
     for number in range(3):
         await visitors.fail("Ann", 1, f"192.0.2.{number}")
     await assert_limited(await visitors.login("Ann"))
+
+
+async def test_an_identifier_that_is_full_takes_the_same_look_ups_whether_somebody_has_it_or_not(visit, monkeypatch):
+    """Refusals do not count, so they can be timed as often as anybody likes."""
+    visitors = await visit({"max_identifier_attempts": 1})
+    await visitors.api.user("Ann")
+    asked = []
+    call = Database.call
+
+    async def counted(self, work, **more):
+        asked.append(self)
+        return await call(self, work, **more)
+
+    monkeypatch.setattr(Database, "call", counted)
+    found = []
+    for identifier in ("Ann", "nobody"):
+        await visitors.fail(identifier, 1, THERE)
+        asked.clear()
+        await assert_limited(await visitors.login(identifier))
+        found.append(len(asked))
+    assert found[0] == found[1] > 0
 
 
 async def test_another_user_of_the_same_address_is_no_owner(visit):
