@@ -239,8 +239,8 @@ def test_the_list_of_common_passwords_is_long_enough(strict):
 
 
 def test_no_endpoint_is_undocumented(strict):
-    """6.1.3 and 6.3.4: every way in stands on a page."""
-    pages = "\n".join(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")))
+    """6.1.3 and 6.3.4: every way in stands on a page for those who use it."""
+    pages = "\n".join(path.read_text() for path in sorted((ROOT / "docs").rglob("*.md")) if path not in PAGES)
     documented = {
         (method, re.sub(r"\{\w+\}", "{}", path)) for method, path in re.findall(r"\b([A-Z]+) (/[\w{}/.-]*)", pages)
     }
