@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso browser screenshot test bench growth check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso example-chat example-master browser screenshot test bench growth check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,13 @@ example-spa: setup ## run examples/spa, a single-page application (SPA_PORT=9000
 	$(BIN)/python examples/spa/app.py
 
 example-sso: setup ## run examples/sso, an auth server and two services that trust it (SSO_PORT=9000)
-	$(BIN)/python examples/sso/run.py
+	$(BIN)/python -m examples.sso.run
+
+example-chat: setup ## run examples/chat, a chat whose connections end with their sessions (CHAT_PORT=9000)
+	$(BIN)/python examples/chat/app.py
+
+example-master: setup ## run examples/master: a master API and two services, on PostgreSQL and Redis that already run
+	$(BIN)/python -m examples.master.run
 
 browser: ## install Chromium for tests/browser where it is missing (needs Debian and root, or says what to do)
 	@tools/install-chromium
