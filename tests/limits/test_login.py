@@ -117,6 +117,19 @@ async def test_the_owner_comes_in_from_where_they_were_before(visit, clock):
     await assert_limited(await visitors.login("Ann"))
 
 
+async def test_the_table_of_addresses_says_nothing_of_anybody(visit):
+    """The same address of two users has two digests: nobody who reads the table learns that they live together."""
+    visitors = await visit()
+    for name in ("Ann", "Bob"):
+        await visitors.api.user(name)
+        await data_of(await visitors.login(name))
+    rows = await visitors.api.database.call(lambda session: session.rows("SELECT * FROM sentri_known_addresses"))
+    assert len({row["digest"] for row in rows}) == 2
+    kept = repr([dict(row) for row in rows])
+    assert HERE not in kept
+    assert bytes(map(int, HERE.split("."))).hex() not in kept
+
+
 async def test_an_identifier_that_is_full_takes_the_same_look_ups_whether_somebody_has_it_or_not(visit, monkeypatch):
     """Refusals do not count, so they can be timed as often as anybody likes."""
     visitors = await visit({"max_identifier_attempts": 1})
