@@ -199,7 +199,7 @@ class AuthServer(Auth):
         self._serving = True
         self._own_app = app
         try:
-            self._check_middlewares()
+            self._check_wiring(app)
             async with self:
                 if self._options.migrate_on_startup:
                     await self.migrate()
