@@ -204,7 +204,7 @@ class AccountLimits:
 
     def _limit(self, kind: str, most: int, *parts: str) -> Limit:
         span = 0.0 if self._rules is None else self._rules.seconds
-        return Limit(self._digests.of(kind, *parts), most, span)
+        return Limit(self._digests.of(kind, *parts), most, span, kind)
 
     def _warn(self) -> None:
         if not self._has_warned:

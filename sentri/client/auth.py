@@ -203,11 +203,11 @@ class AuthClient(Auth):
         app.on_shutdown.append(self._flush)
         app.cleanup_ctx.append(self._serve)
 
-    async def _serve(self, _: web.Application) -> AsyncIterator[None]:
+    async def _serve(self, app: web.Application) -> AsyncIterator[None]:
         if self._serving:
             raise ConfigurationError("this auth object serves an application already; one auth object serves one")
+        self._check_wiring(app)
         self._serving = True
-        self._check_middlewares()
         keeping = asyncio.create_task(self._keep_keys(await self._keys.tend()))
         try:
             yield

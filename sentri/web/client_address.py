@@ -16,6 +16,16 @@ from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 __all__ = ["Clients"]
 
 X_FORWARDED_FOR: Final = "X-Forwarded-For"
+_PRIVATE: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"),
+            *("::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
+"""Where reverse proxies are: loopback, private (RFC 1918, 4193), link-local, and what providers share (RFC 6598)."""
 
 
 class Clients:
@@ -43,7 +53,7 @@ class Clients:
         if peer is None:  # a Unix socket
             return Client("", None, None)
         if self._proxies is None:
-            return _client(peer, shared=not peer.is_global)
+            return _client(peer, shared=is_among(peer, _PRIVATE))
         if not is_among(peer, self._proxies):
             return _client(peer, shared=False)
         found = {_from_right(hops, self._proxies) for hops in _hops(request) if hops}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
-from sentri import SentriError
+from sentri import SentriError, wiring
+from sentri.limits import MemoryAttempts
 from sentri.storage.database import Database
 from sentri.storage.failures import Fault, Nature, StorageError
 from sentri.storage.known_addresses import KnownAddresses
@@ -149,6 +151,19 @@ async def test_an_identifier_that_is_full_takes_the_same_look_ups_whether_somebo
         await assert_limited(await visitors.login(identifier))
         found.append(len(asked))
     assert found[0] == found[1] > 0
+
+
+async def test_what_costs_nothing_pushes_no_identifier_out(visit, backend, monkeypatch):
+    """Memory is bounded, and a wrong API key or a name that is taken is tried from many addresses in no time."""
+    if backend:
+        pytest.skip("Redis is bounded by its own memory")
+    monkeypatch.setattr(wiring, "MemoryAttempts", functools.partial(MemoryAttempts, most_names=10))
+    visitors = await visit({"max_identifier_attempts": 1})
+    await visitors.api.user("Ann")
+    await visitors.fail("Ann", 1, THERE)
+    for number in range(20):
+        await assert_error(await visitors.register("Ann", f"192.0.2.{number}"), 409, "USER_ALREADY_EXISTS")
+    await assert_limited(await visitors.login("Ann"))
 
 
 async def test_another_user_of_the_same_address_is_no_owner(visit):
