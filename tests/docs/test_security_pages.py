@@ -236,6 +236,7 @@ def test_the_list_of_common_passwords_is_long_enough(strict):
     """6.2.4 asks for 3,000 that the policy would let through."""
     common = strict["auth"]._context.rules.passwords.common  # noqa: SLF001 - what the options came to
     assert sum(len(password) >= LEAST_CHARACTERS["default"] for password in common) == 11_611
+    assert sum(len(password) >= LEAST_CHARACTERS["nist"] for password in common) == 31
 
 
 def test_no_endpoint_is_undocumented(strict):
