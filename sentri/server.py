@@ -87,6 +87,7 @@ class AuthServer(Auth):
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )
+        self._clients = Clients(options.trusted_proxies, logger=options.logger)
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
@@ -156,7 +157,7 @@ class AuthServer(Auth):
             context=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies, logger=self._logger),
+            clients=self._clients,
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
@@ -253,6 +254,9 @@ class AuthServer(Auth):
         if endpoints is None:
             return Treatment.HOST
         return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
         endpoints = self._endpoints_of(match)
