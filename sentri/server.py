@@ -32,6 +32,7 @@ from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
+from sentri.web.carrying_out import CarryingOut
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
@@ -89,9 +90,15 @@ class AuthServer(Auth):
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )
+        self._clients = Clients(options.trusted_proxies, logger=options.logger)
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
+        self._carrying_out = CarryingOut(
+            concerns=lambda request: self.owns(request.match_info.route),
+            may_stop=self._context.hasher.has_in_line,
+            logger=options.logger,
+        )
         self._own_app: web.Application | None = None
         self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
@@ -140,6 +147,7 @@ class AuthServer(Auth):
 
     async def _finish(self) -> None:
         await self._close_idempotency()
+        await self._carrying_out.close()
         await self._context.hooks.close()
 
     async def _close(self) -> None:
@@ -163,7 +171,7 @@ class AuthServer(Auth):
             context=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies, logger=self._logger),
+            clients=self._clients,
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
@@ -177,6 +185,7 @@ class AuthServer(Auth):
             registration=self._options.registration,
             cross_site=self._cross_site if self._has_cookies else None,
         )
+        app.middlewares.append(self._carrying_out)
         self._own_routes |= frozenset(app.router.routes())
         app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
@@ -260,6 +269,9 @@ class AuthServer(Auth):
         if endpoints is None:
             return Treatment.HOST
         return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
         endpoints = self._endpoints_of(match)

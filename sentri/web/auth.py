@@ -144,7 +144,9 @@ class Auth(ABC):
         """
         defaults = {} if options.get("store") is not None else self._idempotency_defaults()
         read = IdempotencyOptions.read({**defaults, **options})
-        authority = Authority(identify=self.identify, treatment=self._treatment, gates=self._own_gates)
+        authority = Authority(
+            identify=self.identify, treatment=self._treatment, gates=self._own_gates, address=self._address_of
+        )
         middleware = middleware_of(read, authority=authority, logger=self._logger)
         self._idempotency.append(middleware)
         return middleware
@@ -156,6 +158,10 @@ class Auth(ABC):
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:  # noqa: ARG002 - for those who override it
         """How the answers of the matched endpoint are kept."""
         return Treatment.HOST
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        """Which address a request comes from."""
+        return request.remote or ""
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Iterable[Gate]:  # noqa: ARG002 - as above
         """What this object's own endpoints ask of a request before they do anything."""
