@@ -74,6 +74,21 @@ class Driver(Protocol):
         """The dialect's own statement, from one written with `?`, `{for_update}`, `{for_share}` and `{parts}`."""
         ...
 
+    @property
+    def key(self) -> str:
+        """The identifier key of the user `u`, compared and sorted by its bytes."""
+        ...
+
+    @property
+    def has_role(self) -> str:
+        """The condition that a role, given as `values.roles([role])`, is among those of the user `u`."""
+        ...
+
+    @property
+    def has_part(self) -> str:
+        """The condition that a text, given as a key, is a part of the key of the user `u`."""
+        ...
+
     def among(self, count: int) -> str:
         """`= ?`, or the condition that holds for any of `count` ids, in the dialect's SQL."""
         ...
