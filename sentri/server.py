@@ -34,9 +34,11 @@ from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
+from sentri.web.endpoints.context import WebContext
+from sentri.web.endpoints.serving import Served
+from sentri.web.endpoints.table import ENDPOINTS
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.gates import Gate
-from sentri.web.handlers import Endpoints
 from sentri.web.idempotency import Treatment
 from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.origin import CrossSite
@@ -91,7 +93,7 @@ class AuthServer(Auth):
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
         self._own_app: web.Application | None = None
-        self._own_routes: frozenset[web.AbstractRoute] = frozenset()
+        self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
 
     def __repr__(self) -> str:
@@ -146,10 +148,24 @@ class AuthServer(Auth):
         It opens the auth object when the application starts, migrates (`migrate_on_startup`), and closes it at the
         end. A second mount raises `CONFIGURATION_ERROR` at start-up.
         """
+        context = self._web_context()
+        built = build_app(
+            [Served(endpoint, context) for endpoint in ENDPOINTS if endpoint.offered(self._options)],
+            SubApplicationErrors(self._logger, self._report),
+            cross_site=self._cross_site if self._has_cookies else None,
+        )
+        self._own_routes |= built.served
+        app = built.app
+        app[AUTH] = self
+        app.cleanup_ctx.append(self._serve)
+        app.on_shutdown.append(self._flush)
+        return app
+
+    def _web_context(self) -> WebContext:
         by_cookie = self._by_cookie
-        endpoints = Endpoints(
+        return WebContext(
             services=self._services,
-            context=self._context,
+            accounts=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
             clients=Clients(self._options.trusted_proxies),
@@ -159,18 +175,6 @@ class AuthServer(Auth):
             verify=self._verify_expired_or_not,
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
-        errors = SubApplicationErrors(self._logger, self._report)
-        app = build_app(
-            endpoints,
-            errors,
-            registration=self._options.registration,
-            cross_site=self._cross_site if self._has_cookies else None,
-        )
-        self._own_routes |= frozenset(app.router.routes())
-        app[AUTH] = self
-        app.cleanup_ctx.append(self._serve)
-        app.on_shutdown.append(self._flush)
-        return app
 
     def setup(
         self,
@@ -246,21 +250,16 @@ class AuthServer(Auth):
         }
 
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:
-        endpoints = self._endpoints_of(match)
-        if endpoints is None:
+        served = self._own_routes.get(match.route)
+        if served is None:
             return Treatment.HOST
-        return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+        return Treatment.TOKENS if served.endpoint.of_tokens else Treatment.OWN
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
-        endpoints = self._endpoints_of(match)
-        if endpoints is None:
+        served = self._own_routes.get(match.route)
+        if served is None:
             return ()
-        return (self._same_site, endpoints.gate) if self._has_cookies else (endpoints.gate,)
-
-    def _endpoints_of(self, match: web.UrlMappingMatchInfo) -> Endpoints | None:
-        """Whose endpoint the request was matched to, if it is one of ours."""
-        owner = getattr(match.handler, "__self__", None)
-        return owner if match.route in self._own_routes and isinstance(owner, Endpoints) else None
+        return (self._same_site, served.gate) if self._has_cookies else (served.gate,)
 
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool:
         """Whether it is one of our endpoints, or nothing at all below our mount point. What a host adds to our

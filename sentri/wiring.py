@@ -32,7 +32,7 @@ from sentri.storage.signing_keys import SigningKeys
 from sentri.storage.users import Users
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
-from sentri.web.handlers import Gatekeeping
+from sentri.web.endpoints.context import Gatekeeping
 
 __all__ = ["context_of", "gatekeeping_of", "keys_of", "limits_of"]
 

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from sentri.web.endpoints.serving import Served
 from sentri.web.errors import SubApplicationErrors
-from sentri.web.handlers import Endpoints
 from sentri.web.origin import CrossSite
 
-__all__ = ["build_app"]
+__all__ = ["SubApplication", "build_app"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubApplication:
+    """An application, and which of its routes is which endpoint."""
+
+    app: web.Application
+    served: Mapping[web.AbstractRoute, Served]
 
 
 def build_app(
-    endpoints: Endpoints, errors: SubApplicationErrors, *, registration: bool, cross_site: CrossSite | None
-) -> web.Application:
+    endpoints: Iterable[Served], errors: SubApplicationErrors, *, cross_site: CrossSite | None
+) -> SubApplication:
     """A fresh application with every endpoint, to be mounted with `add_subapp`.
 
     With cookies, `cross_site` checks every unsafe request, with or without one: another site may not even log in.
     """
     app = web.Application(middlewares=[errors] if cross_site is None else [errors, _same_site_only(cross_site)])
-    if registration:
-        app.router.add_post("/register", endpoints.register)
-    app.router.add_post("/login", endpoints.login)
-    app.router.add_post("/refresh", endpoints.refresh)
-    app.router.add_post("/logout", endpoints.logout)
-    app.router.add_post("/logout-all", endpoints.logout_all)
-    app.router.add_get("/me", endpoints.me)
-    app.router.add_patch("/me/identifier", endpoints.change_identifier)
-    app.router.add_patch("/me/password", endpoints.change_password)
-    app.router.add_post("/users/{userId}/roles", endpoints.assign_roles)
-    app.router.add_get("/keys", endpoints.keys)
-    return app
+    served = {}
+    for each in endpoints:
+        methods = (hdrs.METH_GET, hdrs.METH_HEAD) if each.endpoint.method == hdrs.METH_GET else (each.endpoint.method,)
+        for method in methods:
+            served[app.router.add_route(method, each.endpoint.path, each.answer)] = each
+    return SubApplication(app, served)
 
 
 def _same_site_only(cross_site: CrossSite) -> Middleware:
