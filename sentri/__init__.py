@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from sentri.config.cookies import CookieConfig
@@ -19,6 +20,16 @@ from sentri.web.idempotency_creating import create_idempotency_middleware
 from sentri.web.request_keys import IDEMPOTENCY_KEY, USER
 
 if TYPE_CHECKING:
+    from sentri.accounts.administration.records import (
+        ImportRefused,
+        ImportReport,
+        Page,
+        RowError,
+        SessionInfo,
+        UserInfo,
+    )
+    from sentri.accounts.administration.sessions import SessionAdministration
+    from sentri.accounts.administration.users import UserAdministration
     from sentri.accounts.facade import Accounts
     from sentri.client.auth import AuthClient
     from sentri.server import AuthServer
@@ -38,14 +49,22 @@ __all__ = [
     "CookieConfig",
     "Database",
     "Hooks",
+    "ImportRefused",
+    "ImportReport",
     "KeyInfo",
     "KeysStatus",
+    "Page",
     "RateLimit",
     "RefreshClaims",
+    "RowError",
     "SentriError",
     "Services",
+    "SessionAdministration",
+    "SessionInfo",
     "TokenPair",
     "TrustedIssuer",
+    "UserAdministration",
+    "UserInfo",
     "__version__",
     "authorize",
     "create_auth",
@@ -57,18 +76,23 @@ __all__ = [
 ]
 
 
+_LAZY = {
+    "Accounts": "sentri.accounts.facade",
+    "AuthClient": "sentri.client.auth",
+    "AuthServer": "sentri.server",
+    "ImportRefused": "sentri.accounts.administration.records",
+    "ImportReport": "sentri.accounts.administration.records",
+    "Page": "sentri.accounts.administration.records",
+    "RowError": "sentri.accounts.administration.records",
+    "SessionAdministration": "sentri.accounts.administration.sessions",
+    "SessionInfo": "sentri.accounts.administration.records",
+    "UserAdministration": "sentri.accounts.administration.users",
+    "UserInfo": "sentri.accounts.administration.records",
+}
+"""Names that load with their first use: guards alone need no database, and client mode does without."""
+
+
 def __getattr__(name: str) -> Any:
-    """The names that need a database load with their first use: client mode does without."""
-    if name == "AuthServer":
-        from sentri.server import AuthServer  # noqa: PLC0415 - here, so that guards alone load no database
-
-        return AuthServer
-    if name == "AuthClient":
-        from sentri.client.auth import AuthClient  # noqa: PLC0415 - a server needs no client
-
-        return AuthClient
-    if name == "Accounts":
-        from sentri.accounts.facade import Accounts  # noqa: PLC0415 - as above
-
-        return Accounts
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)

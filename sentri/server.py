@@ -10,6 +10,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from sentri.accounts import authenticating
+from sentri.accounts.administration.sessions import SessionAdministration
+from sentri.accounts.administration.users import UserAdministration
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock
@@ -84,6 +86,8 @@ class AuthServer(Auth):
         self._limits = limits_of(options, self._context, self._database)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
+        self._users = UserAdministration(self._context, self._use)
+        self._sessions = SessionAdministration(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
         self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
         self._cross_site = CrossSite(
@@ -330,6 +334,16 @@ class AuthServer(Auth):
     def accounts(self) -> Accounts:
         """The built-in services as Python functions, for trusted callers."""
         return self._accounts
+
+    @property
+    def users(self) -> UserAdministration:
+        """Users for those who administer them: listing, making, importing, disabling, deleting."""
+        return self._users
+
+    @property
+    def sessions(self) -> SessionAdministration:
+        """Sessions for those who look after them: listing and revoking."""
+        return self._sessions
 
     @property
     def keys(self) -> ServerKeys:

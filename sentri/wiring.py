@@ -82,6 +82,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
                 common=common_passwords() if options.refuse_common_passwords else (),
             ),
             max_sessions=options.max_sessions,
+            session_details=options.session_details,
             issuer=options.issuer,
             identifier_validator=options.identifier_validator,
             password_validator=options.password_validator,

@@ -33,6 +33,7 @@ class Rules:
     refresh_leeway: float
     passwords: PasswordPolicy
     max_sessions: int | None = None
+    session_details: bool = True
     issuer: str | None = None
     identifier_validator: Validator | None = None
     password_validator: Validator | None = None

@@ -6,6 +6,7 @@ from typing import Final
 
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
+from sentri.accounts.session_origin import NOWHERE, SessionOrigin
 from sentri.accounts.sessions import open_session
 from sentri.accounts.stores import UserRecord
 from sentri.errors import SentriError
@@ -22,14 +23,14 @@ def invalid_credentials() -> SentriError:
     return SentriError("INVALID_CREDENTIALS", "The identifier or the password is wrong.")
 
 
-async def login(context: Context, *, identifier: str, password: str) -> TokenPair:
+async def login(context: Context, *, identifier: str, password: str, origin: SessionOrigin = NOWHERE) -> TokenPair:
     key = identifier_key(identifier)
     for _ in range(ATTEMPTS):
         user = await context.users.by_key(key)
         matches = await context.hasher.verify(password, None if user is None else user.password_hash)
         if user is None or not matches or user.disabled_at is not None:
             raise invalid_credentials()
-        pair = await open_session(context, user, verified_hash=user.password_hash)
+        pair = await open_session(context, user, verified_hash=user.password_hash, origin=origin)
         if pair is not None:
             await _renew_hash(context, user, password)
             return pair

@@ -133,6 +133,10 @@ class UserStore(Protocol):
         """
         ...
 
+    async def in_the_way(self, users: Sequence[UserRecord]) -> Mapping[int, str]:
+        """What `add_all` would answer with now; nothing is inserted."""
+        ...
+
     async def page(
         self, wanted: UserFilter, *, after: str | None, most: int
     ) -> tuple[Sequence[UserRecord], str | None]:

@@ -86,6 +86,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     refresh_expires_in: Duration
     session_expires_in: Duration
     max_sessions: int | None
+    session_details: bool
     refresh_leeway: Duration
     salt_rounds: int
     max_hash_wait: Duration
@@ -148,6 +149,7 @@ class ServerOptions(Options):
     refresh_expires_in: float = option(duration(), default=7 * 86400.0)
     session_expires_in: float = option(duration(), default=90 * 86400.0)
     max_sessions: int | None = option(optional(readers.whole(1, 1000)), default=None)
+    session_details: bool = option(readers.flag, default=True)
     refresh_leeway: float = option(duration(least=0.0), default=60.0)
     salt_rounds: int = option(readers.whole(10, 31), default=12)
     max_hash_wait: float = option(duration(), default=10.0)

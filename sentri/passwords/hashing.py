@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from sentri.errors import ConfigurationError
 from sentri.passwords.queue import HashQueue
@@ -28,11 +30,38 @@ class PasswordHasher:
     def __init__(self, *schemes: Scheme, threads: int | None = None, most_wait: float = 10.0) -> None:
         self._schemes = schemes
         self._current = schemes[0]
-        self._queue = HashQueue(threads or _processors(), most_wait=most_wait, guess=self._current.guess)
+        self._threads = threads or _processors()
+        self._queue = HashQueue(self._threads, most_wait=most_wait, guess=self._current.guess)
 
     async def hash(self, password: str) -> str:
         """A new hash of a password that the policy lets through."""
         return await self._queue.run(lambda: self._current.hash(password))
+
+    async def hash_many(self, passwords: Sequence[str]) -> list[str]:
+        """A new hash of each, on every processor. It never has more under way than there are threads, and waits where
+        the line is long: a login meanwhile waits for one hash more, not for all of them.
+        """
+        hashes = [""] * len(passwords)
+        turns = iter(enumerate(passwords))
+
+        async def take_turns() -> None:
+            for position, password in turns:
+                hashes[position] = await self._queue.run(partial(self._current.hash, password), patient=True)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._threads, len(passwords))):
+                    group.create_task(take_turns())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return hashes
+
+    def can_check(self, hashed: str) -> bool:
+        """Whether a hash that was made elsewhere can be stored here: a password may turn out to be right by it, at a
+        cost that is borne.
+        """
+        scheme = self._scheme(hashed)
+        return scheme is not None and scheme.is_sound(hashed)
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Whether the password is the one that was hashed; never for None, an unknown user, or a malformed hash, which

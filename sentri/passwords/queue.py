@@ -42,11 +42,14 @@ class HashQueue:
         before = len(self._under_way) - self._threads + 1
         return max(0, before) * self._typical / self._threads
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, patient: bool = False) -> T:
         """What comes of it. Whoever is cancelled leaves the line.
 
-        Raises `SERVICE_UNAVAILABLE` with `Retry-After` where the line is too long.
+        Raises `SERVICE_UNAVAILABLE` with `Retry-After` where the line is too long, unless whoever asks is `patient`:
+        then it joins the line once that is short enough.
         """
+        while patient and self.expected_wait > self._most_wait:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         wait = self.expected_wait
         if wait > self._most_wait:
             retry = {"Retry-After": str(math.ceil(wait))}

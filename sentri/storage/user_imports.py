@@ -51,8 +51,15 @@ class UserImports:
                 continue
         raise unavailable()
 
+    async def in_the_way(self, users: Sequence[UserRecord]) -> Mapping[int, str]:
+        """What `add_all` would answer with now."""
+        rows = [user_row(user, self._values) for user in users]
+        return await self._database.unit(lambda session: self._taken(session, rows), within=_WITHIN)
+
     async def _taken(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> Mapping[int, str]:
         """Positions of the rows whose id or key is there already, and which of the two it is."""
+        for statement in self._driver.planning_afresh:
+            await session.run(statement)
         ids: set[str] = set()
         keys: set[Any] = set()
         for some in _batches(rows):

@@ -119,6 +119,10 @@ class Users:
         """
         return await self._imports.add_all(users)
 
+    async def in_the_way(self, users: Sequence[UserRecord]) -> Mapping[int, str]:
+        """What `add_all` would answer with now; nothing is inserted."""
+        return await self._imports.in_the_way(users)
+
     async def page(
         self, wanted: UserFilter, *, after: str | None, most: int
     ) -> tuple[Sequence[UserRecord], str | None]:

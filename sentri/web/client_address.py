@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from sentri.accounts.limits import Client
+from sentri.accounts.session_origin import SessionOrigin
 from sentri.config.origins import Network
 from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 
@@ -34,16 +35,27 @@ class Clients:
         A private or loopback peer is a proxy, as far as anybody knows, and all its clients have its address; so has a
         trusted proxy that says nothing, or several things.
         """
+        address, shared = self._found(request)
+        return Client("", None, None) if address is None else _client(address, shared=shared)
+
+    def origin_of(self, request: web.BaseRequest) -> SessionOrigin:
+        """Device and address for people to look at; no address where it is that of everybody behind a proxy."""
+        address, shared = self._found(request)
+        whole = None if address is None or shared else str(address)
+        return SessionOrigin.of(request.headers.get(hdrs.USER_AGENT), whole)
+
+    def _found(self, request: web.BaseRequest) -> tuple[Address | None, bool]:
+        """The address, None for a Unix socket, and whether it is everybody's behind a proxy."""
         peer = address_of(request.remote or "")
-        if peer is None:  # a Unix socket
-            return Client("", None, None)
+        if peer is None:
+            return None, True
         if self._proxies is None:
-            return _client(peer, shared=not peer.is_global)
+            return peer, not peer.is_global
         if not is_among(peer, self._proxies):
-            return _client(peer, shared=False)
+            return peer, False
         found = {_from_right(hops, self._proxies) for hops in _hops(request) if hops}
         address = found.pop() if len(found) == 1 else None
-        return _client(peer, shared=True) if address is None else _client(address, shared=False)
+        return (peer, True) if address is None else (address, False)
 
 
 def _client(address: Address, *, shared: bool) -> Client:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sentri.accounts import roles
+from sentri.accounts import roles, sessions
 from sentri.accounts.context import Context
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import VALIDATIONS
+from sentri.accounts.session_origin import SessionOrigin
 from sentri.identity import AuthUser, TokenPair
 
 __all__ = ["Services"]
@@ -35,8 +36,13 @@ class Services:
     async def register(self, **given: Any) -> AuthUser:
         return await self._call("register", AuthUser, given)
 
-    async def login(self, **given: Any) -> TokenPair:
-        return await self._call("login", TokenPair, given)
+    async def login(self, *, origin: SessionOrigin, **given: Any) -> TokenPair:
+        """A replacement knows nothing of `origin`: it is written down for the session that it started."""
+        if not self.replaces("login"):
+            return await self._accounts.login(**given, device=origin.device, address=origin.address)
+        pair = await self._call("login", TokenPair, given)
+        await sessions.describe(self._context, pair.user.session_id, origin)
+        return pair
 
     async def refresh(self, **given: Any) -> TokenPair:
         return await self._call("refresh", TokenPair, given)

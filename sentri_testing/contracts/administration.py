@@ -32,6 +32,8 @@ class AdministeredUsers:
         assert await users.add(same_id)
         new = [a_user(f"user {number}") for number in range(210)]
         many = [*new, a_user("there"), a_user("other", id=same_id.id), replace(there)]
+        assert await users.in_the_way(many) == {210: "identifier", 211: "id", 212: "identifier"}
+        assert await users.in_the_way(new) == {}
         assert await users.add_all(many) == {210: "identifier", 211: "id", 212: "identifier"}
         assert [await users.by_key(user.identifier_key) for user in (*new, many[211])] == [None] * 211
         assert await users.by_id(there.id) == there

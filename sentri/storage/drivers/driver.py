@@ -62,6 +62,13 @@ class Driver(Protocol):
         """The statements that open a transaction."""
         ...
 
+    @property
+    def planning_afresh(self) -> Sequence[str]:
+        """Statements after which, to the end of the transaction, each query is planned for its own values and for the
+        table as it is: where there are many that make it grow.
+        """
+        ...
+
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         """Tortoise's client for this database, not connected yet. Time-out in seconds."""
         ...

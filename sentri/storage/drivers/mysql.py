@@ -100,6 +100,7 @@ class MysqlDriver:
     has_role = "JSON_CONTAINS(u.roles, ?)"
     has_part = "INSTR(u.identifier_key, ?) > 0"
     begin: Sequence[str] = ("START TRANSACTION",)
+    planning_afresh: Sequence[str] = ()
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         extra: dict[str, Any] = {"ssl": ssl.create_default_context()} if options.ssl else {}

@@ -71,6 +71,8 @@ class PostgresDriver:
     has_part = "strpos(u.identifier_key, ?) > 0"
     # Whatever the server's default is: after FOR SHARE or FOR UPDATE waited, the next statement must see the latest.
     begin: Sequence[str] = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
+    # Else the plan of an empty table is kept, and reads all of it, while it grows to ten thousand rows.
+    planning_afresh: Sequence[str] = ("SET LOCAL plan_cache_mode = force_custom_plan",)
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         extra: dict[str, Any] = {} if options.ssl is None else {"ssl": options.ssl}

@@ -93,6 +93,7 @@ class SqliteDriver:
     # A deferred BEGIN that reads and then writes fails at once ("database is locked") when another process wrote
     # in between; this one waits for its turn.
     begin: Sequence[str] = ("BEGIN IMMEDIATE",)
+    planning_afresh: Sequence[str] = ()
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the

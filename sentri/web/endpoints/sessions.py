@@ -23,9 +23,12 @@ __all__ = ["login", "logout", "logout_all", "refresh"]
 
 async def login(context: WebContext, call: Call[LoginBody]) -> web.Response:
     client, identifier = context.clients.of(call.request), clean_identifier(call.body.identifier)
+    origin = context.clients.origin_of(call.request)
     try:
         async with await context.limits.login(client, identifier):
-            pair = await context.services.login(identifier=call.body.identifier, password=call.body.password)
+            pair = await context.services.login(
+                identifier=call.body.identifier, password=call.body.password, origin=origin
+            )
     except SentriError as error:
         if error.code == "INVALID_CREDENTIALS":
             await context.tell("on_failed_login", identifier)

@@ -1,0 +1,13 @@
+"""Deleting a user, with their sessions and the addresses that they are known at."""
+
+from __future__ import annotations
+
+from sentri.accounts.administration.records import user_not_found
+from sentri.accounts.context import Context
+
+__all__ = ["delete_user"]
+
+
+async def delete_user(context: Context, *, user_id: str, actor_id: str | None) -> None:
+    if await context.users.delete(user_id) is None:
+        raise user_not_found()
