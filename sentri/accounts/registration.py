@@ -31,4 +31,5 @@ async def register(context: Context, *, identifier: str, password: str, roles: t
     )
     if not await context.users.add(user):
         raise taken()
+    await context.events.tell("user.registered", user_id=user.id, roles=roles)
     return auth_user(context, user)

@@ -6,20 +6,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from sentri.web.errors import SubApplicationErrors
+from sentri.web.gates import Gate
 from sentri.web.handlers import Endpoints
-from sentri.web.origin import CrossSite
 
 __all__ = ["build_app"]
 
 
 def build_app(
-    endpoints: Endpoints, errors: SubApplicationErrors, *, registration: bool, cross_site: CrossSite | None
+    endpoints: Endpoints, errors: SubApplicationErrors, *, registration: bool, same_site: Gate | None
 ) -> web.Application:
     """A fresh application with every endpoint, to be mounted with `add_subapp`.
 
-    With cookies, `cross_site` checks every unsafe request, with or without one: another site may not even log in.
+    With cookies, `same_site` checks every unsafe request, with or without one: another site may not even log in.
     """
-    app = web.Application(middlewares=[errors] if cross_site is None else [errors, _same_site_only(cross_site)])
+    app = web.Application(middlewares=[errors] if same_site is None else [errors, _same_site_only(same_site)])
     if registration:
         app.router.add_post("/register", endpoints.register)
     app.router.add_post("/login", endpoints.login)
@@ -34,10 +34,10 @@ def build_app(
     return app
 
 
-def _same_site_only(cross_site: CrossSite) -> Middleware:
+def _same_site_only(same_site: Gate) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        cross_site.check(request)
+        await same_site.enter(request)
         return await handler(request)
 
     return check

@@ -25,6 +25,7 @@ from sentri.web import inputs as bodies
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.carriage import Carriage
 from sentri.web.client_address import Clients
+from sentri.web.denials import Denials
 from sentri.web.envelope import failure, success
 from sentri.web.gates import Gate
 from sentri.web.guards import forbidden
@@ -56,6 +57,7 @@ class Endpoints:
     Args:
         limits: how often somebody may try.
         clients: which address a request comes from.
+        denials: tells of requests that are refused for who sent them.
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
@@ -71,6 +73,7 @@ class Endpoints:
         gates: Gatekeeping,
         limits: AccountLimits,
         clients: Clients,
+        denials: Denials,
         identify: Callable[[web.Request], Awaitable[AuthUser]],
         published: Callable[[], Mapping[str, Any] | None],
         keys_max_age: float,
@@ -82,7 +85,8 @@ class Endpoints:
         self._gates = gates
         self._limits = limits
         self._clients = clients
-        self._identify = identify
+        self._denials = denials
+        self._identified = identify
         self._published = published
         self._keys_max_age = round(keys_max_age)
         self._verify = verify
@@ -105,9 +109,15 @@ class Endpoints:
             case _:
                 return None
 
+    async def _identify(self, request: web.Request) -> AuthUser:
+        user = await self._identified(request)
+        self._context.events.acting(user.id)
+        return user
+
     async def _admin(self, request: web.Request) -> AuthUser:
         user = await self._identify(request)
         if self._gates.admin_roles.isdisjoint(user.roles):
+            await self._denials.tell(request, "admin", user)
             raise forbidden()
         return user
 
@@ -117,10 +127,12 @@ class Endpoints:
             trusted = self._has_api_key(request)
         except SentriError:
             await self._limits.api_key(client)
+            await self._denials.tell(request, "api_key")
             raise
         body = await bodies.read_body(request, bodies.RegisterBody)
         roles = inputs.clean_roles(self._context, [] if body.roles is msgspec.UNSET else body.roles)
         if not trusted and not self._gates.registration_roles.issuperset(roles):
+            await self._denials.tell(request, "registration_roles", roles=roles)
             raise forbidden()
         async with Trial(None) if trusted else await self._limits.register(client):
             user = await self._services.register(identifier=body.identifier, password=body.password, roles=roles)
@@ -157,7 +169,7 @@ class Endpoints:
         """End the session whose refresh cookie this login replaces: nobody could end it later."""
         earlier = self._carriage.shown(request)
         if earlier is not None and earlier[1].session_id != pair.user.session_id:
-            await self._services.logout(session_id=earlier[1].session_id)
+            await self._services.logout(earlier[1].session_id, user_id=earlier[1].user_id, reason="login")
 
     async def refresh(self, request: web.Request) -> web.Response:
         if not self._carriage.has_refresh_cookie:
@@ -178,7 +190,7 @@ class Endpoints:
     async def logout(self, request: web.Request) -> web.Response:
         """Ends the session of every authentic token that the request shows, expired or rotated too."""
         for session_id, user_id in (await self._shown_sessions(request)).items():
-            ended = await self._services.logout(session_id=session_id)
+            ended = await self._services.logout(session_id, user_id=user_id, reason="logout")
             if ended and user_id is not None:
                 await self._tell("on_logout", user_id)
         return self._carriage.taken(success(None, "Logged out."))
@@ -224,7 +236,7 @@ class Endpoints:
         shown = None if body.current_password is msgspec.UNSET else body.current_password
         async with await self._limits.change_identifier(user.id):
             await identifier_change.reauthenticate(self._context, user, shown, within=self._gates.reauth_within)
-            changed = await self._services.change_identifier(user_id=user.id, identifier=body.identifier)
+            changed = await self._services.change_identifier(user, body.identifier)
         if changed.identifier != user.identifier:
             await self._tell("on_identifier_change", changed, user.identifier)
         return success({"user": changed.to_dict()}, "The identifier was changed.")
