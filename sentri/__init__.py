@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from sentri.config.client_options import ClientHooks
 from sentri.config.cookies import CookieConfig
 from sentri.config.database import Database
 from sentri.config.issuers import TrustedIssuer
@@ -12,6 +13,7 @@ from sentri.config.options import Hooks, Services
 from sentri.config.rate_limit import RateLimit
 from sentri.creating import create_auth, create_auth_server
 from sentri.errors import SENTRI_ERROR_STATUS, SentriError
+from sentri.events import Event
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
 from sentri.keys.remote import KeysStatus
 from sentri.keys.timeline import KeyInfo
@@ -46,8 +48,10 @@ __all__ = [
     "AuthClient",
     "AuthServer",
     "AuthUser",
+    "ClientHooks",
     "CookieConfig",
     "Database",
+    "Event",
     "Hooks",
     "ImportRefused",
     "ImportReport",

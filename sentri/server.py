@@ -36,6 +36,7 @@ from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
+from sentri.web.denials import Denials
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.serving import Served
 from sentri.web.endpoints.table import ENDPOINTS
@@ -46,7 +47,7 @@ from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
-from sentri.wiring import context_of, gatekeeping_of, keys_of, limits_of
+from sentri.wiring import context_of, digests_of, events_of, gatekeeping_of, hooks_of, keys_of, limits_of
 
 __all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
 
@@ -76,14 +77,22 @@ class AuthServer(Auth):
         database: Database | None = None,
         keys: Keys | None = None,
     ) -> None:
-        super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
-        self._options = options
         self._clock = clock = clock or options.clock
+        hooks, digests = hooks_of(options), digests_of(options)
+        self._events = events_of(options, hooks, digests, clock)
+        self._clients = Clients(options.trusted_proxies)
+        super().__init__(
+            valid_roles=options.valid_roles,
+            callback_timeout=options.hook_timeout,
+            logger=options.logger,
+            denials=Denials(self._events, self._clients),
+        )
+        self._options = options
         self._key_times = key_times or KeyTimes()
         self._database = database or Database(options.db, logger=options.logger)
         self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
-        self._context = context_of(options, self._keys, clock, self._database)
-        self._limits = limits_of(options, self._context, self._database)
+        self._context = context_of(options, self._keys, clock, self._database, hooks=hooks, events=self._events)
+        self._limits = limits_of(options, self._context, self._database, digests)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._users = UserAdministration(self._context, self._use)
@@ -91,7 +100,10 @@ class AuthServer(Auth):
         self._server_keys = ServerKeys(self._keys, self._use)
         self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
         self._cross_site = CrossSite(
-            trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
+            trusted=options.trusted_origins or (),
+            secure=self._cookies.secure,
+            proxies=options.trusted_proxies or (),
+            denials=self._denials,
         )
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
@@ -155,8 +167,8 @@ class AuthServer(Auth):
         context = self._web_context()
         built = build_app(
             [Served(endpoint, context) for endpoint in ENDPOINTS if endpoint.offered(self._options)],
-            SubApplicationErrors(self._logger, self._report),
-            cross_site=self._cross_site if self._has_cookies else None,
+            SubApplicationErrors(self._logger, self._report, events=self._events, clients=self._clients),
+            same_site=self._same_site if self._has_cookies else None,
         )
         self._own_routes |= built.served
         app = built.app
@@ -172,7 +184,8 @@ class AuthServer(Auth):
             accounts=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies),
+            clients=self._clients,
+            denials=self._denials,
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
@@ -231,7 +244,7 @@ class AuthServer(Auth):
         await self._context.hooks.close()
 
     async def _check_same_site(self, request: web.Request) -> None:
-        self._cross_site.check(request)
+        await self._cross_site.check(request)
 
     def _warn(self) -> None:
         if self._options.cookie and self._options.access_cookie and self._options.refresh_leeway == 0:

@@ -18,7 +18,9 @@ def taken() -> SentriError:
 
 
 async def register(context: Context, *, identifier: str, password: str, roles: tuple[str, ...]) -> AuthUser:
-    return auth_user(context, await add_user(context, identifier=identifier, password=password, roles=roles))
+    user = await add_user(context, identifier=identifier, password=password, roles=roles)
+    await context.events.tell("user.registered", user_id=user.id, roles=roles)
+    return auth_user(context, user)
 
 
 async def add_user(context: Context, *, identifier: str, password: str, roles: tuple[str, ...]) -> UserRecord:

@@ -22,9 +22,17 @@ def session_end(context: Context, created_at: float, now: float) -> float:
 
 
 async def open_session(
-    context: Context, user: UserRecord, *, verified_hash: str | None, origin: SessionOrigin = NOWHERE
+    context: Context,
+    user: UserRecord,
+    *,
+    verified_hash: str | None,
+    method: str,
+    origin: SessionOrigin = NOWHERE,
 ) -> TokenPair | None:
-    """A new session of the user, with its first tokens; None if the user is disabled, gone, or has another hash."""
+    """A new session of the user, with its first tokens; None if the user is disabled, gone, or has another hash.
+
+    `method` is how they showed who they are, for those who are told.
+    """
     now = context.clock()
     kept = origin if context.rules.session_details else NOWHERE
     session = SessionRecord(
@@ -38,9 +46,13 @@ async def open_session(
         device=kept.device,
         address=kept.address,
     )
-    if not await context.sessions.start(session, verified_hash=verified_hash, most=context.rules.max_sessions):
+    started = await context.sessions.start(session, verified_hash=verified_hash, most=context.rules.max_sessions)
+    if started is None:
         return None
     context.purging.nudge()
+    await context.events.tell("login.succeeded", user_id=user.id, session_id=session.id, method=method)
+    for evicted in started.evicted:
+        await context.events.tell("session.revoked", user_id=user.id, session_id=evicted, reason="max_sessions")
     return token_pair(context, session, user)
 
 
@@ -75,7 +87,7 @@ async def start_session(context: Context, user_id: str, *, origin: SessionOrigin
     user = await context.users.by_id(user_id)
     if user is None:
         raise SentriError("USER_NOT_FOUND", "There is no such user.")
-    pair = await open_session(context, user, verified_hash=None, origin=origin)
+    pair = await open_session(context, user, verified_hash=None, method="start_session", origin=origin)
     if pair is None:
         raise SentriError("FORBIDDEN", "The user is disabled.")
     return pair

@@ -17,6 +17,7 @@ __all__ = [
     "KnownAddressStore",
     "SessionRecord",
     "SessionStore",
+    "Started",
     "UserFilter",
     "UserRecord",
     "UserStore",
@@ -84,6 +85,17 @@ class ActiveSession:
     user_id: str
     identifier: str
     roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session was inserted.
+
+    Attributes:
+        evicted: the ids of those that had to make room.
+    """
+
+    evicted: tuple[str, ...] = ()
 
 
 class Change(Enum):
@@ -183,13 +195,15 @@ class SessionStore(Protocol):
         """The session with its user, expired or disabled too."""
         ...
 
-    async def start(self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None) -> bool:
+    async def start(
+        self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None
+    ) -> Started | None:
         """Insert the session only if, in the same statement, its user exists, is enabled and, where
         `verified_hash` is given, still has that very hash. The user's row is locked against a password change
         that runs at the same time: whichever commits first, no session of an old password survives.
 
         With `most` the user has at most so many afterwards, however many start at once: those go that were refreshed
-        least recently.
+        least recently. None where nothing was inserted.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from sentri.accounts.stores import ActiveSession, SessionRecord, UserRecord
+from sentri.accounts.stores import ActiveSession, SessionRecord, Started, UserRecord
 from sentri.clock import Clock
 from sentri.coalescing import Coalescer
 from sentri.errors import SentriError
@@ -97,11 +97,14 @@ class Sessions:
         """The session with its user, expired or disabled too. Those who wait at the same time travel in one query."""
         return await self._known.get(session_id) if is_id(session_id) else None
 
-    async def start(self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None) -> bool:
+    async def start(
+        self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None
+    ) -> Started | None:
         """Insert the session only if its user exists, is enabled and, where given, still has `verified_hash`.
 
         One statement, which waits for a change of password that runs at the same time: whichever commits first,
-        no session of an old password survives. With `most` it is a transaction that has the user's row to itself.
+        no session of an old password survives. With `most` it is a transaction that has the user's row to itself. None
+        where nothing was inserted.
         """
         time = self._values.time
         row = (
@@ -117,16 +120,17 @@ class Sessions:
         )
         insert = (self._insert, *row) if verified_hash is None else (self._insert_verified, *row, verified_hash)
         if most is None:
-            return await self._database.call(lambda s: s.run(*insert)) == 1
+            return Started() if await self._database.call(lambda s: s.run(*insert)) == 1 else None
 
-        async def work(connection: Session) -> bool:
+        async def work(connection: Session) -> Started | None:
             await connection.row(self._lock_user, session.user_id)
             if await connection.run(*insert) != 1:
-                return False
+                return None
             others = await connection.rows(self._others, session.user_id, session.id)
-            for other in others[most - 1 :]:
-                await connection.run(self._delete, str(other["id"]))
-            return True
+            evicted = tuple(str(other["id"]) for other in others[most - 1 :])
+            for session_id in evicted:
+                await connection.run(self._delete, session_id)
+            return Started(evicted)
 
         return await self._database.unit(work)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 import pytest
 
@@ -12,6 +13,8 @@ from sentri.randomness import new_id
 from sentri_testing.contracts.records import HASH, NOW, RENEWED, a_session, a_user
 
 __all__ = ["AdministeredUsers"]
+
+SOME_ID: Final = "6f1c1a52-7e0a-4c1e-9b7e-0d2f3a4b5c6d"
 
 
 class AdministeredUsers:
@@ -166,7 +169,7 @@ class AdministeredUsers:
         answers = await asyncio.gather(*(users.delete(user.id) for _ in range(8)))
         assert [answer for answer in answers if answer is not None] == [user]
 
-    @pytest.mark.parametrize("malformed", ["", "x", "'", "\x00", f"{new_id()} ", new_id().upper()])
+    @pytest.mark.parametrize("malformed", ["", "x", "'", "\x00", f"{SOME_ID} ", SOME_ID.upper()])
     async def test_what_is_no_id_names_nobody_to_administer(self, users: UserStore, malformed: str) -> None:
         assert not await users.replace_password(malformed, renewed=RENEWED)
         assert await users.set_disabled(malformed, at=NOW) is None

@@ -38,7 +38,7 @@ async def test_a_whole_session_leaves_nothing_secret_in_the_log(make_api, caplog
     await assert_error(await api.refresh(fourth["refreshToken"]), 401, "TOKEN_INVALID")
 
     written = "\n".join(f"{record.getMessage()} {record.args!r} {record.exc_text}" for record in caplog.records)
-    assert "A spent refresh token of user" in written
+    assert "token.reused user_id=" in written
     for tokens in (first, second, third, fourth, fifth):
         for name in ("accessToken", "refreshToken"):
             assert tokens[name] not in written

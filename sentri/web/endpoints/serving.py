@@ -62,13 +62,16 @@ class Served:
                 return None
             case Needs.USER | Needs.ADMIN:
                 await self.gate.enter(request)
-                return await self._context.identify(request)
+                user = await self._context.identify(request)
+                self._context.accounts.events.acting(user.id)
+                return user
 
     async def _ask_for_api_key(self, request: web.Request) -> None:
         try:
             await admit(self._context, Needs.API_KEY, request)
         except SentriError:
             await self._context.limits.api_key(self._context.clients.of(request))
+            await self._context.denials.tell(request, "api_key")
             raise
 
     async def _body(self, request: web.Request) -> Any:
