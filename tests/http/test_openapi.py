@@ -124,7 +124,7 @@ def test_with_cookies_the_refresh_token_travels_in_its_own_and_in_no_body():
     assert "415" not in refresh["responses"]
     assert "refreshToken" not in document["components"]["schemas"]["Tokens"]["properties"]
     assert "refreshToken" not in document["components"]["schemas"]["LoggedIn"]["properties"]
-    assert operation(document, "GET /me")["security"] == [{"bearer": []}, {"accessCookie": []}]
+    assert operation(document, "GET /me")["security"] == [{"bearer": []}, {"accessCookie": []}, {"refreshCookie": []}]
     assert document["components"]["securitySchemes"]["accessCookie"]["name"] == "__Host-access"
     assert "Set-Cookie" in operation(document, "POST /login")["responses"]["200"]["headers"]
     assert codes(document, "POST /login", "403") == ["FORBIDDEN"]

@@ -49,4 +49,6 @@ def _of_users(options: ServerOptions) -> Requirements:
     accepted: Requirements = [{_BEARER: []}]
     if options.access_cookie is not None:
         accepted.append({_ACCESS_COOKIE: []})
+        if options.cookie is not None:  # silent refresh
+            accepted.append({_REFRESH_COOKIE: []})
     return accepted
