@@ -44,6 +44,7 @@ from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.gates import Gate
 from sentri.web.idempotency import Treatment
 from sentri.web.identifying import Authentication, CookieAuthentication
+from sentri.web.openapi import describe
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
@@ -189,9 +190,17 @@ class AuthServer(Auth):
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
+            described=self.openapi,
             verify=self._verify_expired_or_not,
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
+
+    def openapi(self, prefix: str = "/auth") -> dict[str, Any]:
+        """The OpenAPI 3.1 document of the endpoints as they are configured, mounted under `prefix`; ready for JSON.
+
+        Needs no database. `GET /openapi.json` answers with the same.
+        """
+        return describe(self._options, prefix)
 
     def setup(
         self,

@@ -8,6 +8,7 @@ from sentri import __version__
 from sentri.cli.failures import exit_code, told
 from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
+from sentri.cli.openapi import openapi
 from sentri.cli.serve import serve
 from sentri.cli.sessions import sessions
 from sentri.cli.users_create import create
@@ -31,6 +32,7 @@ def users() -> None:
 
 sentri.add_command(keys)
 sentri.add_command(migrate)
+sentri.add_command(openapi)
 sentri.add_command(serve)
 sentri.add_command(sessions)
 users.add_command(create)

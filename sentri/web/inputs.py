@@ -32,17 +32,17 @@ __all__ = [
 T = TypeVar("T")
 
 KIND: Final = "x-sentri-kind"
-"""Marks in a schema what the configuration has more to say about."""
+"""Marks in a schema what the configuration has more to say about: the name of a component of the description."""
 
 
 def _of_kind(kind: str) -> Meta:
     return Meta(extra_json_schema={KIND: kind})
 
 
-Identifier = Annotated[str, _of_kind("identifier")]
-Password = Annotated[str, _of_kind("password")]
-NewPassword = Annotated[str, _of_kind("new password")]
-Role = Annotated[str, _of_kind("role")]
+Identifier = Annotated[str, _of_kind("Identifier")]
+Password = Annotated[str, _of_kind("Password")]
+NewPassword = Annotated[str, _of_kind("NewPassword")]
+Role = Annotated[str, _of_kind("Role")]
 _ID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"  # Python's `$` lets a line end pass
 Id = Annotated[str, Meta(pattern=_ID, extra_json_schema={"format": "uuid"})]
 """A UUID in its canonical form."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from sentri.identity import AuthUser
-from sentri.web.inputs import Id, Role
+from sentri.web.inputs import Id
 
 __all__ = ["JsonWebKeys", "LoggedIn", "Output", "Tokens", "User", "UserChanged"]
 
@@ -27,7 +27,7 @@ class User(Output, frozen=True):
 
     id: Id
     identifier: str
-    roles: list[Role]
+    roles: list[str]
 
     @classmethod
     def of(cls, user: AuthUser) -> Self:

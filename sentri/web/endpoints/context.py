@@ -47,6 +47,7 @@ class WebContext:
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
+        described: the OpenAPI document of the endpoints that are mounted under a path.
         verify: what an access token says, by the token alone, expired or not.
         carriage: how tokens travel.
     """
@@ -60,6 +61,7 @@ class WebContext:
     identify: Callable[[web.Request], Awaitable[AuthUser]]
     published: Callable[[], Mapping[str, Any] | None]
     keys_max_age: float
+    described: Callable[[str], Mapping[str, Any]]
     verify: Callable[[str], Awaitable[AccessClaims]]
     carriage: Carriage
 

@@ -11,12 +11,13 @@ from aiohttp import web
 
 from sentri.config.options import ServerOptions
 from sentri.identity import AuthUser
+from sentri.keys.algorithms import algorithm_named
 from sentri.web.bearer import no_token
 from sentri.web.endpoints.context import WebContext
 from sentri.web.envelope import success
 from sentri.web.inputs import Body, Path, Query
 
-__all__ = ["BodyUse", "Call", "Endpoint", "Needs", "always"]
+__all__ = ["BodyUse", "Call", "Endpoint", "Needs", "always", "publishes_keys"]
 
 B = TypeVar("B", bound=Body | None)
 
@@ -80,6 +81,12 @@ def always(_: ServerOptions) -> bool:
     return True
 
 
+def publishes_keys(options: ServerOptions) -> bool:
+    """Whether tokens are verified by public keys."""
+    algorithm = algorithm_named(options.algorithm)
+    return algorithm is not None and algorithm.asymmetric
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """An endpoint, whole: everything that serves or describes it asks this row.
@@ -102,6 +109,7 @@ class Endpoint:
         limited: whether attempts are counted, and refused with 429.
         hashes: whether a password is hashed or checked, which may have to wait, and is refused with 503.
         offered: whether the configuration has it at all.
+        listed: whether the description has it: whether it ever succeeds.
     """
 
     method: str
@@ -123,6 +131,7 @@ class Endpoint:
     limited: bool = False
     hashes: bool = False
     offered: Callable[[ServerOptions], bool] = always
+    listed: Callable[[ServerOptions], bool] = always
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What everybody may know: the public keys. To be cached, and read by any origin."""
+"""What everybody may know: the public keys, and what the endpoints are. To be cached, and read by any origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentri.errors import SentriError
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.endpoint import Call
 
-__all__ = ["keys"]
+__all__ = ["keys", "openapi"]
 
 
 async def keys(context: WebContext, call: Call[None]) -> web.Response:
@@ -23,6 +23,13 @@ async def keys(context: WebContext, call: Call[None]) -> web.Response:
     if published is None:
         raise SentriError("NOT_FOUND", "This server signs with a shared secret; it publishes no keys.")
     return _public(call.request, published, max_age=context.keys_max_age)
+
+
+async def openapi(context: WebContext, call: Call[None]) -> web.Response:
+    """The OpenAPI document of these very endpoints, as they are configured."""
+    resource = call.request.match_info.route.resource
+    place = "" if resource is None else resource.canonical.removesuffix(call.endpoint.path)
+    return _public(call.request, context.described(place), max_age=context.keys_max_age)
 
 
 def _public(request: web.Request, document: Mapping[str, Any], *, max_age: float) -> web.Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from sentri.web.endpoints import account, publishing, sessions, users
-from sentri.web.endpoints.endpoint import BodyUse, Endpoint, Needs
+from sentri.web.endpoints.endpoint import BodyUse, Endpoint, Needs, publishes_keys
 from sentri.web.inputs import (
     IdentifierBody,
     LoginBody,
@@ -133,6 +133,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         summary="The public keys that verify the server's tokens, as a JWK set.",
         data=JsonWebKeys,
         bare=True,
-        errors=("NOT_FOUND",),
+        listed=publishes_keys,
+    ),
+    Endpoint(
+        method="GET",
+        path="/openapi.json",
+        handler=publishing.openapi,
+        summary="This description.",
+        data=dict,
+        bare=True,
     ),
 )
