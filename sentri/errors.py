@@ -38,6 +38,7 @@ SENTRI_ERROR_STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "KEYS_UNAVAILABLE": 503,
         "USER_IN_USE": 409,
         "OWN_ACCOUNT": 409,
+        "IMPORT_REFUSED": 422,
         "IDEMPOTENCY_CONFLICT": 409,
         "IDEMPOTENCY_MISMATCH": 422,
     }

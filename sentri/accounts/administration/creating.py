@@ -12,4 +12,6 @@ __all__ = ["create_user"]
 async def create_user(
     context: Context, *, identifier: str, password: str, roles: tuple[str, ...], actor_id: str | None
 ) -> UserInfo:
-    return user_info(await add_user(context, identifier=identifier, password=password, roles=roles))
+    user = await add_user(context, identifier=identifier, password=password, roles=roles)
+    await context.events.tell("user.created", user_id=user.id, actor_id=actor_id, roles=roles)
+    return user_info(user)

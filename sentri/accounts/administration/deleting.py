@@ -11,3 +11,5 @@ __all__ = ["delete_user"]
 async def delete_user(context: Context, *, user_id: str, actor_id: str | None) -> None:
     if await context.users.delete(user_id) is None:
         raise user_not_found()
+    await context.events.tell("user.deleted", user_id=user_id, actor_id=actor_id)
+    await context.events.tell("session.revoked", user_id=user_id, actor_id=actor_id, reason="user_deleted")

@@ -17,6 +17,8 @@ async def disable(context: Context, *, user_id: str, actor_id: str | None) -> Us
         raise user_not_found()
     if before.disabled_at is not None:
         return user_info(before)
+    await context.events.tell("user.disabled", user_id=user_id, actor_id=actor_id)
+    await context.events.tell("session.revoked", user_id=user_id, actor_id=actor_id, reason="user_disabled")
     return user_info(replace(before, disabled_at=now))
 
 
@@ -24,4 +26,6 @@ async def enable(context: Context, *, user_id: str, actor_id: str | None) -> Use
     before = await context.users.set_disabled(user_id, at=None)
     if before is None:
         raise user_not_found()
+    if before.disabled_at is not None:
+        await context.events.tell("user.enabled", user_id=user_id, actor_id=actor_id)
     return user_info(replace(before, disabled_at=None))

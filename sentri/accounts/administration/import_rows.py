@@ -76,7 +76,7 @@ async def _read(context: Context, number: int, given: object) -> Row:
 async def _secret(context: Context, hashed: object, password: object) -> tuple[str, str | None]:
     """The hash, which is empty where there is a password."""
     if (hashed is None) is (password is None):
-        raise _wrong("password", "either this or password_hash has to be there")
+        raise _wrong("password", "give either a password or the hash of one")
     if password is not None:
         return "", await password_to_set(context, password)
     if not isinstance(hashed, str) or not context.hasher.can_check(hashed):

@@ -46,7 +46,9 @@ async def import_users(
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
     for batch in batches:
         entries = await _readable(context, batch, tally)
-        await _add(context, entries, tally, together=all_or_nothing)
+        created = await _add(context, entries, tally, together=all_or_nothing)
+        if created:
+            await context.events.tell("user.imported", actor_id=actor_id, users=created)
     return tally.report()
 
 
@@ -95,8 +97,8 @@ async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally
     return rows
 
 
-async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> None:
-    """Add the users of the rows that nobody is in the way of. Passwords are hashed for those alone."""
+async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> int:
+    """Add the users of the rows that nobody is in the way of; how many. Passwords are hashed for those alone."""
     rows = _without(rows, await context.users.in_the_way([row.user for row in rows]), tally)
     if together:
         tally.check()
@@ -107,6 +109,7 @@ async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bo
         if together:
             tally.check()
     tally.created += len(users)
+    return len(users)
 
 
 def _without(rows: list[Row], taken: Mapping[int, str], tally: _Tally) -> list[Row]:

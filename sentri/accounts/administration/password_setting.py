@@ -14,3 +14,5 @@ async def set_password(context: Context, *, user_id: str, password: str, actor_i
     renewed = await context.hasher.hash(password)
     if not await context.users.replace_password(user_id, renewed=renewed):
         raise user_not_found()
+    await context.events.tell("password.changed", user_id=user_id, actor_id=actor_id, reason="admin")
+    await context.events.tell("session.revoked", user_id=user_id, actor_id=actor_id, reason="password_changed")

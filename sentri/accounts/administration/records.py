@@ -113,7 +113,7 @@ class ImportReport:
 
 
 class ImportRefused(SentriError):
-    """An import that was to happen as a whole, and did not: nobody was made. Code `VALIDATION_ERROR`.
+    """An import that was to happen as a whole, and did not: nobody was made. Code `IMPORT_REFUSED`.
 
     Attributes:
         failed: every row that is in the way, in order.
@@ -124,7 +124,7 @@ class ImportRefused(SentriError):
         rows = [f"row {each.row}: {each.field}: {each.message}" for each in self.failed[:_SHOWN]]
         more = len(self.failed) - len(rows)
         also = [f"and {more} more."] if more else []
-        super().__init__("VALIDATION_ERROR", " ".join(["Nothing was imported.", *rows, *also]))
+        super().__init__("IMPORT_REFUSED", " ".join(["Nothing was imported.", *rows, *also]))
 
 
 def user_info(user: UserRecord) -> UserInfo:

@@ -47,6 +47,9 @@ async def change_roles(
     user = await context.users.change_roles(user_id, decided)
     if user is None:
         raise user_not_found()
+    if user.roles != before:
+        about = {"user_id": user_id, "actor_id": actor_id}
+        await context.events.tell("roles.changed", **about, before=before, after=user.roles)
     return RolesChanged(user_info(user), before)
 
 

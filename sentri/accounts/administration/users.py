@@ -140,7 +140,7 @@ class UserAdministration:
         Args:
             rows: read once, and where it is not all or nothing in batches of 500: a generator will do.
             all_or_nothing: in one transaction; where a row is wrong nobody is made, and `ImportRefused` (a
-                `SentriError` with code `VALIDATION_ERROR`) has all of those rows in `failed`. With False every row
+                `SentriError` with code `IMPORT_REFUSED`) has all of those rows in `failed`. With False every row
                 counts for itself, and the report has those that failed.
             existing: what becomes of a row whose identifier somebody has, in the database or in a row before: it
                 fails, or is skipped, so that an import that was interrupted can be repeated.

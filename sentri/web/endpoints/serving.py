@@ -76,7 +76,11 @@ class Served:
 
     async def _body(self, request: web.Request) -> Any:
         form = self.endpoint.body
-        return None if form is None or not self._reads_body(request) else await read_body(request, form)
+        return (
+            None
+            if form is None or not self._reads_body(request)
+            else await read_body(request, form, most=self.endpoint.body_most)
+        )
 
     def _reads_body(self, request: web.Request) -> bool:
         match self.endpoint.body_use:
