@@ -158,6 +158,7 @@ class AuthClient(Auth):
             cache_ttl=options.cache_ttl,
             max_stale=options.max_stale,
             timeout=options.timeout,
+            tell=self._events.tell_soon,
             logger=options.logger,
             name=str(uri),
             clock=self._clock,
