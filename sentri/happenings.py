@@ -143,7 +143,7 @@ HAPPENINGS: Final[Mapping[str, Happening]] = MappingProxyType(
             "on_keys_change",
             "This process found that a signing key was ended, and refuses it from now on.",
             _WARNING,
-            details=("kid",),
+            details=("kid", "purpose"),
         ),
         # keys of the auth server, in client mode
         "keys.changed": Happening(

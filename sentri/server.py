@@ -91,7 +91,14 @@ class AuthServer(Auth):
         self._options = options
         self._key_times = key_times or KeyTimes()
         self._database = database or Database(options.db, logger=options.logger)
-        self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
+        self._keys = keys or keys_of(
+            options,
+            self._database,
+            clock,
+            self._key_times,
+            events=self._events,
+            algorithm_stated=algorithm_stated,
+        )
         self._context = context_of(options, self._keys, clock, self._database, hooks=hooks, events=self._events)
         self._limits = limits_of(options, self._context, self._database, digests)
         self._opening = Opening(self._open, self._context.hooks.close, self._close)
@@ -112,6 +119,11 @@ class AuthServer(Auth):
         self._own_app: web.Application | None = None
         self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
+
+    @property
+    def options(self) -> ServerOptions:
+        """How it is configured, every default filled in. Its repr shows no secret; the values themselves are there."""
+        return self._options
 
     def __repr__(self) -> str:
         return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"

@@ -106,13 +106,13 @@ class Events:
                 `session_id`, told as a digest; `reason`; `source`, where the request comes from, by default the one in
                 whose course this is called. Anything else is a detail, and nothing that may not be in a log.
         """
-        await self._hooks.wait(self._begin(self._event(name, **about)))
+        await self._hooks.wait(self._begin(self._event(name, self._origin(), **about)))
 
     def tell_soon(self, name: str, **about: Any) -> None:
-        """The same where nobody can wait: the log has it at once, the hooks run by themselves. Needs a running event
-        loop.
+        """Tell what no request did, and what nobody can wait for: the log has it at once, the hooks run by themselves.
+        Takes what `tell` takes, and needs a running event loop.
         """
-        self._begin(self._event(name, **about))
+        self._begin(self._event(name, None, **about))
 
     async def tell_unless_told(self, name: str, **about: Any) -> None:
         """Tell it unless that has been done in the course of this request: a service of the host's may have called the
@@ -132,6 +132,7 @@ class Events:
     def _event(
         self,
         name: str,
+        origin: Origin | None,
         *,
         user_id: str | None = None,
         actor_id: str | None = None,
@@ -140,7 +141,6 @@ class Events:
         source: Source | None = None,
         **details: Any,
     ) -> Event:
-        origin = self._origin()
         if origin is not None:
             origin.told.add((name, user_id))
             source = source or origin.source()

@@ -143,7 +143,13 @@ def _shared_attempts(options: ServerOptions, clock: Clock) -> Attempts | None:
 
 
 def keys_of(
-    options: ServerOptions, database: Database, clock: Clock, times: KeyTimes, *, algorithm_stated: bool = True
+    options: ServerOptions,
+    database: Database,
+    clock: Clock,
+    times: KeyTimes,
+    *,
+    events: Events,
+    algorithm_stated: bool = True,
 ) -> Keys:
     """Where the signing keys come from: the database, the configuration, or this process's memory.
 
@@ -170,5 +176,6 @@ def keys_of(
         configured=[SigningKey.of_secret(secret, algorithm) for secret in stated],
         clock=clock,
         times=times,
+        events=events,
         logger=options.logger,
     )

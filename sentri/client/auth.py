@@ -147,6 +147,11 @@ class AuthClient(Auth):
                 clock=clock,
             )
 
+    @property
+    def options(self) -> ClientOptions:
+        """How it is configured, every default filled in."""
+        return self._options
+
     def __repr__(self) -> str:
         return f"<AuthClient key_uri={self._options.key_uri}>"
 
@@ -158,6 +163,7 @@ class AuthClient(Auth):
             cache_ttl=options.cache_ttl,
             max_stale=options.max_stale,
             timeout=options.timeout,
+            tell=self._events.tell_soon,
             logger=options.logger,
             name=str(uri),
             clock=self._clock,
