@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 
 import pytest
 
@@ -28,8 +30,8 @@ ABOUT_A_USER = [
 
 
 @pytest.fixture
-async def api(make_api, hooks):
-    return await make_api(hooks=hooks)
+async def api(make_api, hooks, told):
+    return await make_api(hooks=hooks | {"on_event": lambda event: told.append(("on_event", event))})
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ async def test_deleting_takes_everything_along(api, ask, told, admin):
         ("DELETE", "/roles/admin", None),
     ],
 )
-async def test_an_admin_does_not_do_it_to_themself(api, ask, admin, method, path, body):
+async def test_an_admin_does_not_do_it_to_themself(api, ask, admin, *, method, path, body):
     before = await Users(api.database).by_id(admin.user.id)
     await assert_error(await ask(method, f"/users/{admin.user.id}{path}", body), 409, "OWN_ACCOUNT")
     assert await Users(api.database).by_id(admin.user.id) == before
@@ -275,7 +277,10 @@ async def test_an_admin_does_not_do_it_to_themself(api, ask, admin, method, path
 
 async def test_an_admin_may_change_their_other_roles(api, ask, admin):
     own = f"/users/{admin.user.id}/roles"
-    assert (await data_of(await ask("PUT", own, {"roles": ["editor", "admin"]})))["user"]["roles"] == ["editor", "admin"]
+    assert (await data_of(await ask("PUT", own, {"roles": ["editor", "admin"]})))["user"]["roles"] == [
+        "editor",
+        "admin",
+    ]
     assert (await data_of(await ask("DELETE", f"{own}/editor")))["user"]["roles"] == ["admin"]
     assert (await data_of(await ask("POST", own, {"roles": ["user"]})))["user"]["roles"] == ["admin", "user"]
 
@@ -310,7 +315,7 @@ async def test_who_is_demoted_is_no_admin_for_the_next_request(api, ask):
     await assert_error(await api.call("GET", "/auth/admin/users", token=other.access_token), 403, "FORBIDDEN")
 
 
-# --- importing
+# --- bulk import
 
 
 async def test_imports_all_of_them(api, ask, told, admin):
@@ -383,9 +388,11 @@ async def test_refuses_what_is_no_import(ask, body):
 
 async def test_an_import_may_be_larger_than_other_bodies_up_to_a_mebibyte(ask):
     rows = [{"identifier": f"{'x' * 200}{n}", "passwordHash": PASSWORD_HASH} for n in range(1000)]
+    assert 64 * 1024 < len(json.dumps(rows)) < 2**20 < len(json.dumps(rows * 4))
     assert (await data_of(await ask("POST", "/users/import", {"users": rows})))["created"] == 1000
-    large = [{"identifier": "x" * 2**20, "passwordHash": PASSWORD_HASH}]
-    await assert_error(await ask("POST", "/users/import", {"users": large}), 413, "PAYLOAD_TOO_LARGE")
+    large = io.BytesIO(json.dumps({"users": rows * 4}).encode())
+    response = await ask("POST", "/users/import", data=large, headers={"Content-Type": "application/json"})
+    await assert_error(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 # --- around it
