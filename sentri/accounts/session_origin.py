@@ -45,6 +45,7 @@ def _canonical(address: object) -> str | None:
     if not isinstance(address, str):
         return None
     try:
-        return str(ipaddress.ip_address(address.partition("%")[0]))
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)  # one of IPv4 where IPv6 only wraps it
