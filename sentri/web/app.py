@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from sentri.web.endpoints.serving import Served
@@ -33,8 +33,18 @@ def build_app(endpoints: Iterable[Served], errors: SubApplicationErrors, *, same
     for each in endpoints:
         methods = (hdrs.METH_GET, hdrs.METH_HEAD) if each.endpoint.method == hdrs.METH_GET else (each.endpoint.method,)
         for method in methods:
-            served[app.router.add_route(method, each.endpoint.path, each.answer)] = each
+            route = app.router.add_route(method, each.endpoint.path, each.answer, expect_handler=_expected)
+            served[route] = each
     return SubApplication(app, served)
+
+
+async def _expected(request: web.Request) -> None:
+    """Tell a client that waits to send its body. Another expectation than that is nobody's business (RFC 9110, section
+    10.1.1): aiohttp would answer it with 417, outside of every middleware, and quote it.
+    """
+    if request.version == HttpVersion11 and request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _same_site_only(same_site: Gate) -> Middleware:
