@@ -97,6 +97,11 @@ class AuthServer(Auth):
         self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
 
+    @property
+    def options(self) -> ServerOptions:
+        """How it is configured, every default filled in. Its repr shows no secret; the values themselves are there."""
+        return self._options
+
     def __repr__(self) -> str:
         return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"
 
