@@ -6,6 +6,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.randomness import new_id
@@ -17,6 +18,7 @@ def taken() -> SentriError:
     return SentriError("USER_ALREADY_EXISTS", "A user with this identifier exists already.")
 
 
+@traced("register")
 async def register(context: Context, *, identifier: str, password: str, roles: tuple[str, ...]) -> AuthUser:
     key = identifier_key(identifier)
     if await context.users.by_key(key) is not None:  # spares a hash; the unique index decides below

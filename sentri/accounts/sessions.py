@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentri.accounts.context import Context
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id, new_jti
@@ -61,6 +62,7 @@ def token_pair(context: Context, session: SessionRecord, user: UserRecord) -> To
     return TokenPair(access, refresh, owner, access_expires_at, refresh_expires_at)
 
 
+@traced("start_session")
 async def start_session(context: Context, user_id: str) -> TokenPair:
     """Log the user in without a password."""
     user = await context.users.by_id(user_id)
