@@ -112,7 +112,7 @@ wheel: setup ## build sdist and wheel, install the wheel into an empty environme
 lock: ## write the newest versions that pyproject.toml allows to requirements/dev.txt
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install -qq --upgrade 'pip>=25.1'
-	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,cli,testing]'
+	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,otel,cli,testing]'
 	echo '# Written by `make lock`; every other target installs exactly this.' > requirements/dev.txt
 	.venv-lock/bin/python -m pip freeze --exclude-editable >> requirements/dev.txt
 	rm -r .venv-lock
