@@ -35,6 +35,7 @@ from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
+from sentri.web.carrying_out import CarryingOut
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
 from sentri.web.denials import Denials
@@ -83,7 +84,7 @@ class AuthServer(Auth):
         hooks, digests = hooks_of(options), digests_of(options)
         telemetry = telemetry_of(on=options.telemetry)
         self._events = events_of(options, hooks, digests, clock, telemetry)
-        self._clients = Clients(options.trusted_proxies)
+        self._clients = Clients(options.trusted_proxies, logger=options.logger)
         super().__init__(
             valid_roles=options.valid_roles,
             callback_timeout=options.hook_timeout,
@@ -106,12 +107,14 @@ class AuthServer(Auth):
             options, self._keys, clock, self._database, hooks=hooks, events=self._events, telemetry=telemetry
         )
         self._limits = limits_of(options, self._context, self._database, digests)
-        self._opening = Opening(self._open, self._context.hooks.close, self._close)
+        self._opening = Opening(self._open, self._finish, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._users = UserAdministration(self._context, self._use)
         self._sessions = SessionAdministration(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
-        self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
+        self._cookies = TokenCookies(
+            refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
+        )
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (),
             secure=self._cookies.secure,
@@ -121,6 +124,11 @@ class AuthServer(Auth):
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
+        self._carrying_out = CarryingOut(
+            concerns=lambda request: self.owns(request.match_info.route),
+            may_stop=self._context.hasher.has_in_line,
+            logger=options.logger,
+        )
         self._own_app: web.Application | None = None
         self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
@@ -167,6 +175,11 @@ class AuthServer(Auth):
         await self._opening.use()
         await self._keys.ready()
 
+    async def _finish(self) -> None:
+        await self._close_idempotency()
+        await self._carrying_out.close()
+        await self._context.hooks.close()
+
     async def _close(self) -> None:
         self._context.hasher.close()
         await self._limits.close()
@@ -190,6 +203,7 @@ class AuthServer(Auth):
         )
         self._own_routes |= built.served
         app = built.app
+        app.middlewares.append(self._carrying_out)
         app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
@@ -246,7 +260,7 @@ class AuthServer(Auth):
         self._serving = True
         self._own_app = app
         try:
-            self._check_middlewares()
+            self._check_wiring(app)
             async with self:
                 if self._options.migrate_on_startup:
                     await self.migrate()
@@ -266,8 +280,7 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
-        await self._close_idempotency()
-        await self._context.hooks.close()
+        await self._finish()
 
     async def _check_same_site(self, request: web.Request) -> None:
         await self._cross_site.check(request)
@@ -297,6 +310,9 @@ class AuthServer(Auth):
         if served is None:
             return Treatment.HOST
         return Treatment.TOKENS if served.endpoint.of_tokens else Treatment.OWN
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
         served = self._own_routes.get(match.route)
