@@ -29,6 +29,7 @@ from sentri.opening import Opening
 from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
+from sentri.telemetry import telemetry_of
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
@@ -81,17 +82,19 @@ class AuthServer(Auth):
     ) -> None:
         self._clock = clock = clock or options.clock
         hooks, digests = hooks_of(options), digests_of(options)
-        self._events = events_of(options, hooks, digests, clock)
+        telemetry = telemetry_of(on=options.telemetry)
+        self._events = events_of(options, hooks, digests, clock, telemetry)
         self._clients = Clients(options.trusted_proxies, logger=options.logger)
         super().__init__(
             valid_roles=options.valid_roles,
             callback_timeout=options.hook_timeout,
             logger=options.logger,
             denials=Denials(self._events, self._clients),
+            telemetry=telemetry,
         )
         self._options = options
         self._key_times = key_times or KeyTimes()
-        self._database = database or Database(options.db, logger=options.logger)
+        self._database = database or Database(options.db, logger=options.logger, telemetry=telemetry)
         self._keys = keys or keys_of(
             options,
             self._database,
@@ -100,7 +103,9 @@ class AuthServer(Auth):
             events=self._events,
             algorithm_stated=algorithm_stated,
         )
-        self._context = context_of(options, self._keys, clock, self._database, hooks=hooks, events=self._events)
+        self._context = context_of(
+            options, self._keys, clock, self._database, hooks=hooks, events=self._events, telemetry=telemetry
+        )
         self._limits = limits_of(options, self._context, self._database, digests)
         self._opening = Opening(self._open, self._finish, self._close)
         self._accounts = Accounts(self._context, self._use)

@@ -16,6 +16,7 @@ from sentri.digests import Digests
 from sentri.events import NOTHING, Event
 from sentri.happenings import HAPPENINGS
 from sentri.hooks import HookRunner
+from sentri.telemetry import OFF, Telemetry
 
 __all__ = ["Events", "Origin", "Source"]
 
@@ -70,13 +71,17 @@ class Events:
     Args:
         digests: make names of sessions and addresses.
         logger: gets the records, under the name `events` below its own.
+        telemetry: counts them.
     """
 
-    def __init__(self, hooks: HookRunner, digests: Digests, clock: Clock, logger: logging.Logger) -> None:
+    def __init__(
+        self, hooks: HookRunner, digests: Digests, clock: Clock, logger: logging.Logger, telemetry: Telemetry = OFF
+    ) -> None:
         self._hooks = hooks
         self._digests = digests
         self._clock = clock
         self._logger = logger.getChild("events")
+        self._telemetry = telemetry
 
     @contextmanager
     def coming_from(self, source: Callable[[], Source]) -> Iterator[None]:
@@ -159,6 +164,9 @@ class Events:
 
     def _begin(self, event: Event) -> list[Any]:
         happening = HAPPENINGS[event.name]
+        if self._telemetry.on:
+            reason = {} if event.reason is None else {"sentri.event.reason": event.reason}
+            self._telemetry.add("sentri.events", 1, {"sentri.event.name": event.name, **reason})
         with suppress(Exception):  # a filter or a handler of the host's
             if self._logger.isEnabledFor(happening.level):
                 self._logger.log(happening.level, "%s", event, extra={"sentri": event.to_dict()})

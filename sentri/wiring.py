@@ -31,6 +31,7 @@ from sentri.storage.known_addresses import KnownAddresses
 from sentri.storage.sessions import Sessions
 from sentri.storage.signing_keys import SigningKeys
 from sentri.storage.users import Users
+from sentri.telemetry import Telemetry
 from sentri.telling import Events
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
@@ -55,9 +56,11 @@ def digests_of(options: ServerOptions) -> Digests:
     return Digests([secret.encode() for secret in stated] or [secrets.token_bytes(32)])
 
 
-def events_of(options: ServerOptions, hooks: HookRunner, digests: Digests, clock: Clock) -> Events:
+def events_of(
+    options: ServerOptions, hooks: HookRunner, digests: Digests, clock: Clock, telemetry: Telemetry
+) -> Events:
     """What tells what happened."""
-    return Events(hooks, digests, clock, options.logger)
+    return Events(hooks, digests, clock, options.logger, telemetry)
 
 
 def hooks_of(options: ServerOptions) -> HookRunner:
@@ -66,10 +69,17 @@ def hooks_of(options: ServerOptions) -> HookRunner:
 
 
 def context_of(
-    options: ServerOptions, keys: Keys, clock: Clock, database: Database, *, hooks: HookRunner, events: Events
+    options: ServerOptions,
+    keys: Keys,
+    clock: Clock,
+    database: Database,
+    *,
+    hooks: HookRunner,
+    events: Events,
+    telemetry: Telemetry,
 ) -> Context:
     """What the flows work with."""
-    sessions = Sessions(database, clock)
+    sessions = Sessions(database, clock, telemetry)
     return Context(
         users=Users(database),
         sessions=sessions,
@@ -79,6 +89,7 @@ def context_of(
             ),
             most_wait=options.max_hash_wait,
             on_overload=lambda: events.tell("hashing.overloaded"),
+            telemetry=telemetry,
         ),
         access=AccessTokens(
             keys,
@@ -91,6 +102,7 @@ def context_of(
         revocation=Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger),
         hooks=hooks,
         events=events,
+        telemetry=telemetry,
         purging=Purging(sessions, clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=Rules(

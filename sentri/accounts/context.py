@@ -15,6 +15,7 @@ from sentri.hooks import HookRunner
 from sentri.passwords.hashing import PasswordHasher
 from sentri.passwords.policy import PasswordPolicy
 from sentri.revocation import Revocation
+from sentri.telemetry import Telemetry
 from sentri.telling import Events
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
@@ -53,6 +54,7 @@ class Context:
     hooks: HookRunner
     events: Events
     purging: Purging
+    telemetry: Telemetry
     clock: Clock
     rules: Rules
     logger: logging.Logger

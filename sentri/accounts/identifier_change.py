@@ -10,6 +10,7 @@ from sentri.accounts.login import invalid_credentials
 from sentri.accounts.registration import taken
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.revocation import session_ended
@@ -17,6 +18,7 @@ from sentri.revocation import session_ended
 __all__ = ["change_identifier", "reauthenticate"]
 
 
+@traced("change_identifier")
 async def change_identifier(context: Context, *, user_id: str, identifier: str) -> AuthUser:
     user = await context.users.by_id(user_id)
     if user is None:

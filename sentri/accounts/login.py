@@ -9,6 +9,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.sessions import open_session
 from sentri.accounts.stores import UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import TokenPair
 from sentri.session_origin import NOWHERE, SessionOrigin
@@ -24,6 +25,7 @@ def invalid_credentials() -> SentriError:
     return SentriError("INVALID_CREDENTIALS", "The identifier or the password is wrong.")
 
 
+@traced("login")
 async def login(context: Context, *, identifier: str, password: str, origin: SessionOrigin = NOWHERE) -> TokenPair:
     key = identifier_key(identifier)
     user: UserRecord | None = None

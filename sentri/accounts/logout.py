@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sentri.accounts.context import Context
+from sentri.accounts.tracing import traced
 
 __all__ = ["logout", "logout_all"]
 
 
+@traced("logout")
 async def logout(context: Context, *, session_id: str, user_id: str | None = None, reason: str = "logout") -> bool:
     """End the session; True if it was this call that ended it.
 
@@ -24,6 +26,7 @@ async def _owner(context: Context, session_id: str) -> str | None:
     return None if found is None else found[0].user_id
 
 
+@traced("logout_all")
 async def logout_all(context: Context, *, user_id: str) -> int:
     """End every session of the user; how many there were."""
     ended = await context.sessions.end_all(user_id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sentri.accounts.context import Context
 from sentri.accounts.login import ATTEMPTS, invalid_credentials
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["change_password"]
 
 
+@traced("change_password")
 async def change_password(context: Context, *, user_id: str, current_password: str, new_password: str) -> None:
     renewed: str | None = None
     for _ in range(ATTEMPTS):

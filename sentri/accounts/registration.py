@@ -6,6 +6,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.randomness import new_id
@@ -17,6 +18,7 @@ def taken() -> SentriError:
     return SentriError("USER_ALREADY_EXISTS", "A user with this identifier exists already.")
 
 
+@traced("register")
 async def register(context: Context, *, identifier: str, password: str, roles: tuple[str, ...]) -> AuthUser:
     user = await add_user(context, identifier=identifier, password=password, roles=roles)
     await context.events.tell("user.registered", user_id=user.id, roles=roles)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
 from sentri.accounts.sessions import auth_user
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 
 __all__ = ["assign_roles"]
 
 
+@traced("assign_roles")
 async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]) -> tuple[AuthUser, tuple[str, ...]]:
     """Merge the roles with those that the user has, under a lock: two at once lose nothing.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentri.accounts.context import Context
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id, new_jti
@@ -82,6 +83,7 @@ async def describe(context: Context, session_id: str | None, origin: SessionOrig
         context.logger.warning("Where session %s comes from was not written down: %s", session_id, error.code)
 
 
+@traced("start_session")
 async def start_session(context: Context, user_id: str, *, origin: SessionOrigin = NOWHERE) -> TokenPair:
     """Log the user in without a password."""
     user = await context.users.by_id(user_id)

@@ -23,6 +23,7 @@ from sentri.keys.algorithms import ALGORITHMS, Algorithm, algorithm_named
 from sentri.keys.remote import KeysStatus, RemoteKeys
 from sentri.randomness import new_secret
 from sentri.revocation import Revocation
+from sentri.telemetry import telemetry_of
 from sentri.telling import Events
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.trusted import Issuer, TrustedTokens
@@ -97,13 +98,15 @@ class AuthClient(Auth):
         self, options: ClientOptions, *, clock: Clock | None = None, timer: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock = clock or options.clock
+        telemetry = telemetry_of(on=options.telemetry)
         self._hooks = HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger)
-        self._events = Events(self._hooks, Digests([new_secret()]), clock, options.logger)
+        self._events = Events(self._hooks, Digests([new_secret()]), clock, options.logger, telemetry)
         super().__init__(
             valid_roles=options.valid_roles,
             callback_timeout=options.hook_timeout,
             logger=options.logger,
             denials=Denials(self._events, Clients(None, logger=options.logger)),
+            telemetry=telemetry,
         )
         self._options = options
         self._timer = timer or timer_of(options.clock)

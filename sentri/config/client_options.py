@@ -53,6 +53,7 @@ class ClientKeywords(TypedDict, total=False):
     is_token_revoked: Callable[[str], bool | Awaitable[bool]] | None
     hooks: ClientHooks | None
     hook_timeout: Duration
+    telemetry: bool
     clock: Clock
     logger: logging.Logger
 
@@ -77,6 +78,7 @@ class ClientOptions(Options):
     is_token_revoked: Callable[[str], Any] | None = option(optional(readers.callback("session_id")), default=None)
     hooks: Mapping[str, Any] | None = option(optional(readers.callbacks(CLIENT_HOOKS)), default=None)
     hook_timeout: float = option(duration(least=0.001), default=5.0)
+    telemetry: bool = option(readers.flag, default=False)
     clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 

@@ -78,6 +78,7 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_PASSWORD_POLICY": Variable("password_policy"),
         "SENTRI_REDIS_URL": Variable("redis_url", secret=True),
         "SENTRI_NAMESPACE": Variable("namespace"),
+        "SENTRI_TELEMETRY": Variable("telemetry", _flag),
         "SENTRI_MIGRATE_ON_STARTUP": Variable("migrate_on_startup", _flag),
     }
 )

@@ -127,6 +127,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     rate_limit: bool | RateLimit | Mapping[str, Any]
     key_encryption_secret: str | Sequence[str] | None
     migrate_on_startup: bool
+    telemetry: bool
     clock: Clock
     logger: logging.Logger
 
@@ -194,6 +195,7 @@ class ServerOptions(Options):
         optional(readers.secret_texts(least_bytes=32)), default=None, secret=True
     )
     migrate_on_startup: bool = option(readers.flag, default=True)
+    telemetry: bool = option(readers.flag, default=False)
     clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sentri.errors import ConfigurationError
 from sentri.passwords.queue import HashQueue, Overloaded
 from sentri.passwords.schemes import ARGON2_PROFILES, Argon2Cost, Argon2id, Bcrypt, Scheme
+from sentri.telemetry import OFF, Telemetry
 
 __all__ = ["PasswordHasher", "schemes_of"]
 
@@ -29,6 +30,7 @@ class PasswordHasher:
         most_wait: seconds that a hash may be expected to wait for a thread. What would wait longer raises
             `SERVICE_UNAVAILABLE` with `Retry-After`, at once.
         on_overload: is told of that first.
+        telemetry: measures it.
     """
 
     def __init__(
@@ -37,16 +39,17 @@ class PasswordHasher:
         threads: int | None = None,
         most_wait: float = 10.0,
         on_overload: Callable[[], Awaitable[None]] | None = None,
+        telemetry: Telemetry = OFF,
     ) -> None:
         self._schemes = schemes
         self._current = schemes[0]
         self._threads = threads or _processors()
-        self._queue = HashQueue(self._threads, most_wait=most_wait, guess=self._current.guess)
+        self._queue = HashQueue(self._threads, most_wait=most_wait, guess=self._current.guess, telemetry=telemetry)
         self._on_overload = on_overload
 
     async def hash(self, password: str) -> str:
         """A new hash of a password that the policy lets through."""
-        return await self._run(lambda: self._current.hash(password))
+        return await self._run("hash", lambda: self._current.hash(password))
 
     async def hash_many(self, passwords: Sequence[str]) -> list[str]:
         """A new hash of each, on every processor. It never has more under way than there are threads, and waits where
@@ -80,9 +83,9 @@ class PasswordHasher:
         """
         scheme = None if hashed is None else self._scheme(hashed)
         if scheme is None or hashed is None:
-            await self._run(lambda: self._current.verify(password, self._current.nobody))
+            await self._run("verify", lambda: self._current.verify(password, self._current.nobody))
             return False
-        return await self._run(lambda: scheme.verify(password, hashed))
+        return await self._run("verify", lambda: scheme.verify(password, hashed))
 
     def needs_renewal(self, hashed: str) -> bool:
         """Whether the hash was made with another scheme than today's, or with a lower cost."""
@@ -97,9 +100,9 @@ class PasswordHasher:
         """End the threads once the hashes that they are at are done. The next use starts new ones."""
         self._queue.close()
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, operation: str, work: Callable[[], T]) -> T:
         try:
-            return await self._queue.run(work)
+            return await self._queue.run(work, operation)
         except Overloaded:
             if self._on_overload is not None:
                 await self._on_overload()

@@ -12,8 +12,10 @@ from sentri.errors import SentriError
 from sentri.storage.database import Database
 from sentri.storage.drivers import ReturningSession, Session
 from sentri.storage.failures import StorageError, unavailable
+from sentri.storage.measuring import measured
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of
 from sentri.storage.values import is_id
+from sentri.telemetry import OFF, Telemetry
 
 __all__ = ["Sessions"]
 
@@ -53,15 +55,17 @@ class Sessions:
     Args:
         database: where they are.
         clock: tells which of them are expired.
+        telemetry: measures the look-ups of the hot path.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, telemetry: Telemetry = OFF) -> None:
         sql = database.driver.sql
         self._database = database
         self._driver = database.driver
         self._values = database.driver.values
         self._clock = clock
-        self._active = Coalescer(self._fetch_active, failure=_own_failure, timeout=database.timeout + 1)
+        fetch_active = measured(self._fetch_active, telemetry, dialect=database.dialect)
+        self._active = Coalescer(fetch_active, failure=_own_failure, timeout=database.timeout + 1)
         self._select_active = self._active_sql(1)
         self._known = Coalescer(self._fetch, failure=_own_failure, timeout=database.timeout + 1)
         self._select = self._select_sql(1)

@@ -17,6 +17,7 @@ from sentri.config.readers import flag
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
+from sentri.telemetry import Telemetry
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.bypassed import check_routes, starting_application
 from sentri.web.denials import Denials
@@ -44,7 +45,9 @@ class Auth(ABC):
         callback_timeout: float,
         logger: logging.Logger,
         denials: Denials,
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
         self._denials = denials
         self._valid_roles = None if valid_roles is None else frozenset(valid_roles)
         self._callback_timeout = callback_timeout
@@ -195,7 +198,11 @@ class Auth(ABC):
         """The user whom the request's token names, asked once a request. Raises what a guard would refuse it with."""
         known = self._known(request)
         if known is None:
-            known = request[self._memo] = await self._authentication(request)
+            try:
+                known = request[self._memo] = await self._authentication(request)
+            except SentriError as error:
+                self._telemetry.add("sentri.authentication.failures", 1, {"error.type": error.code})
+                raise
         return known.user
 
     def recall(self, request: web.Request) -> AuthUser | None:  # noqa: ARG002 - for those who can

@@ -28,7 +28,7 @@ ENDPOINTS: Final = (
     ("GET", "/auth/me/sessions"),
     ("DELETE", f"/auth/me/sessions/{_ID}"),
     ("GET", "/auth/admin/users"),
-    ("POST", "/auth/admin/users/import"),
+    ("POST", "/auth/admin/user-imports"),
     ("PUT", f"/auth/admin/users/{_ID}/password"),
     ("DELETE", f"/auth/admin/users/{_ID}/roles/admin"),
     ("DELETE", f"/auth/admin/sessions/{_ID}"),

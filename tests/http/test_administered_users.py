@@ -139,7 +139,7 @@ async def test_a_user_who_is_not_there_is_404(ask, method, path, body):
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ABOUT_A_USER)
-@pytest.mark.parametrize("user_id", ["1", "%00", "'", SOME_ID.upper(), f"{SOME_ID}%0A", "import"])
+@pytest.mark.parametrize("user_id", ["1", "%00", "'", SOME_ID.upper(), f"{SOME_ID}%0A", "user-imports"])
 async def test_what_is_no_id_is_400(ask, method, path, body, user_id):
     error = await assert_error(await ask(method, f"/users/{user_id}{path}", body), 400, "VALIDATION_ERROR")
     assert error["message"].startswith("userId: ")
@@ -324,7 +324,7 @@ async def test_imports_all_of_them(api, ask, told, admin):
         {"identifier": "Bob", "password": NEW_PASSWORD, "id": SOME_ID, "createdAt": "2020-02-29T12:00:00+01:00"},
         {"identifier": "Cleo", "passwordHash": PASSWORD_HASH, "disabled": True},
     ]
-    report = await data_of(await ask("POST", "/users/import", {"users": rows}))
+    report = await data_of(await ask("POST", "/user-imports", {"users": rows}))
     assert report == {"created": 3, "skipped": 0, "failed": []}
     assert (await data_of(await api.login("ann", PASSWORD)))["user"]["roles"] == ["editor"]
     assert (await data_of(await api.login("bob", NEW_PASSWORD)))["user"]["id"] == SOME_ID
@@ -341,7 +341,7 @@ async def test_imports_none_where_a_row_is_in_the_way(api, ask, told):
         {"identifier": "the admin", "passwordHash": PASSWORD_HASH},
         {"identifier": "Bob", "passwordHash": "secret-not-a-hash"},
     ]
-    error = await assert_error(await ask("POST", "/users/import", {"users": rows}), 422, "IMPORT_REFUSED")
+    error = await assert_error(await ask("POST", "/user-imports", {"users": rows}), 422, "IMPORT_REFUSED")
     assert error["message"].startswith("Nothing was imported. row 2: identifier: a user with this identifier exists")
     assert "row 3: passwordHash: " in error["message"]
     assert "secret-not-a-hash" not in error["message"]
@@ -358,7 +358,7 @@ async def test_imports_what_can_be_imported_and_reports_the_rest(api, ask):
         {"identifier": "ANN", "passwordHash": PASSWORD_HASH},
     ]
     body = {"users": rows, "allOrNothing": False}
-    report = await data_of(await ask("POST", "/users/import", body))
+    report = await data_of(await ask("POST", "/user-imports", body))
     assert (report["created"], report["skipped"]) == (1, 0)
     assert [(row["row"], row["field"], row["code"]) for row in report["failed"]] == [
         (2, "identifier", "USER_ALREADY_EXISTS"),
@@ -366,7 +366,7 @@ async def test_imports_what_can_be_imported_and_reports_the_rest(api, ask):
         (4, "roles", "INVALID_ROLE"),
         (5, "identifier", "USER_ALREADY_EXISTS"),
     ]
-    again = await data_of(await ask("POST", "/users/import", body | {"existing": "skip"}))
+    again = await data_of(await ask("POST", "/user-imports", body | {"existing": "skip"}))
     assert (again["created"], again["skipped"], len(again["failed"])) == (0, 3, 2)
 
 
@@ -383,15 +383,15 @@ async def test_imports_what_can_be_imported_and_reports_the_rest(api, ask):
     ],
 )
 async def test_refuses_what_is_no_import(ask, body):
-    await assert_error(await ask("POST", "/users/import", body), 400, "VALIDATION_ERROR")
+    await assert_error(await ask("POST", "/user-imports", body), 400, "VALIDATION_ERROR")
 
 
 async def test_an_import_may_be_larger_than_other_bodies_up_to_a_mebibyte(ask):
     rows = [{"identifier": f"{'x' * 200}{n}", "passwordHash": PASSWORD_HASH} for n in range(1000)]
     assert 64 * 1024 < len(json.dumps(rows)) < 2**20 < len(json.dumps(rows * 4))
-    assert (await data_of(await ask("POST", "/users/import", {"users": rows})))["created"] == 1000
+    assert (await data_of(await ask("POST", "/user-imports", {"users": rows})))["created"] == 1000
     large = io.BytesIO(json.dumps({"users": rows * 4}).encode())
-    response = await ask("POST", "/users/import", data=large, headers={"Content-Type": "application/json"})
+    response = await ask("POST", "/user-imports", data=large, headers={"Content-Type": "application/json"})
     await assert_error(response, 413, "PAYLOAD_TOO_LARGE")
 
 

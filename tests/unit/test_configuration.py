@@ -128,6 +128,7 @@ BAD = {
     "admin_roles": ["admin", ["root"], ["admin", "nobody"], 1, [1]],
     "hooks": [1, [], {"on_logn": print}, {"on_login": 1}, {"on_login": lambda: None},
         {"on_token_reuse": lambda user: None}, {1: print}],
+    "telemetry": [None, 1, "yes"],
     "hook_timeout": [0, -1, "soon", None],
     "is_token_revoked": [1, "revoked", lambda: True, lambda a, b: True, True],
     "router": [1, {"logn": print}, {"login": 1}, {"login": lambda user: None}, {"login": lambda identifier: None}],

@@ -79,7 +79,7 @@ ADMINISTRATION: Final[tuple[Endpoint, ...]] = (
     ),
     Endpoint(
         method="POST",
-        path="/admin/users/import",
+        path="/admin/user-imports",
         handler=users.import_users,
         summary="Make many users, with the hashes of another system or with passwords.",
         needs=Needs.ADMIN,

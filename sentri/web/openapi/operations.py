@@ -18,7 +18,7 @@ _IDEMPOTENCY_KEY: Final[Schema] = {
     "required": False,
     "description": "A repeat with the same key gets the first answer, where the application has the idempotency "
     "middleware.",
-    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+    "schema": {"type": "string", "pattern": r'^([\x21\x23-\x7e][\x21-\x7e]{0,254}|"[\x21\x23-\x5b\x5d-\x7e]{1,255}")$'},
 }
 
 
