@@ -47,7 +47,7 @@ async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) ->
     session, user = await _living(context, claims, now, otherwise=session_ended())
     due = now >= session.rotated_at + context.rules.refresh_leeway
     good = (claims.jti == session.jti and (when_due or not due)) or _is_just_spent(context, session, claims, now)
-    if not good:
+    if not good or now >= claims.expires_at:
         return None
     await context.revocation.check(session.id)
     return token_pair(context, session, user)
@@ -126,5 +126,7 @@ async def _rotate(
 
 async def _end_as_stolen(context: Context, session: SessionRecord, *, successor_used: bool) -> None:
     if await context.sessions.end(session.id):
-        context.logger.warning("A spent refresh token of user %s came back; its session was ended.", session.user_id)
+        about = {"user_id": session.user_id, "session_id": session.id}
+        await context.events.tell("token.reused", **about, successor_used=successor_used)
+        await context.events.tell("session.revoked", **about, reason="token_reused")
         await context.hooks.tell("on_token_reuse", session.user_id, session.id, successor_used)

@@ -26,4 +26,6 @@ async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]
     user = await context.users.change_roles(user_id, decide)
     if user is None:
         raise SentriError("USER_NOT_FOUND", "There is no such user.")
+    if user.roles != before:
+        await context.events.tell("roles.changed", user_id=user_id, before=before, after=user.roles)
     return auth_user(context, user), before

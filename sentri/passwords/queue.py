@@ -11,11 +11,19 @@ from typing import Any, Final, TypeVar
 from sentri.errors import SentriError
 from sentri.threads import Threads
 
-__all__ = ["HashQueue"]
+__all__ = ["HashQueue", "Overloaded"]
 
 T = TypeVar("T")
 _WEIGHT: Final = 0.1
 """How much the last hash says of how long one takes."""
+
+
+class Overloaded(SentriError):
+    """`SERVICE_UNAVAILABLE`, for the length of the line alone."""
+
+    def __init__(self, wait: float) -> None:
+        retry = {"Retry-After": str(math.ceil(wait))}
+        super().__init__("SERVICE_UNAVAILABLE", "Too many passwords wait to be checked.", headers=retry)
 
 
 class HashQueue:
@@ -35,6 +43,7 @@ class HashQueue:
         self._typical = guess
         self._pool = Threads("sentri-hash", threads)
         self._under_way: set[asyncio.Future[Any]] = set()
+        self._in_line: set[asyncio.Task[Any] | None] = set()
 
     @property
     def expected_wait(self) -> float:
@@ -42,21 +51,32 @@ class HashQueue:
         before = len(self._under_way) - self._threads + 1
         return max(0, before) * self._typical / self._threads
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, patient: bool = False) -> T:
         """What comes of it. Whoever is cancelled leaves the line.
 
-        Raises `SERVICE_UNAVAILABLE` with `Retry-After` where the line is too long.
+        Raises `SERVICE_UNAVAILABLE` with `Retry-After` where the line is too long, unless whoever asks is `patient`:
+        then it joins the line once that is short enough.
         """
+        while patient and self.expected_wait > self._most_wait:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
         wait = self.expected_wait
         if wait > self._most_wait:
-            retry = {"Retry-After": str(math.ceil(wait))}
-            raise SentriError("SERVICE_UNAVAILABLE", "Too many passwords wait to be checked.", headers=retry)
+            raise Overloaded(wait)
         done = self._pool.begin(lambda: _timed(work))
         self._under_way.add(done)
         done.add_done_callback(self._under_way.discard)
-        result, seconds = await self._pool.result(done)
+        waiting = asyncio.current_task()
+        self._in_line.add(waiting)
+        try:
+            result, seconds = await self._pool.result(done)
+        finally:
+            self._in_line.discard(waiting)
         self._typical += _WEIGHT * (seconds - self._typical)
         return result
+
+    def has_in_line(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the task waits here at this moment."""
+        return task in self._in_line
 
     def close(self) -> None:
         """End the threads once what they are at is done. The next use starts new ones. Safe to repeat."""

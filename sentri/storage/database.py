@@ -21,7 +21,7 @@ from sentri.config.database import Dialect
 from sentri.errors import ConfigurationError
 from sentri.finishing import finish
 from sentri.storage.drivers import Driver, Session, driver_for
-from sentri.storage.failures import Fault, Nature, StorageError, UniqueViolation, unavailable
+from sentri.storage.failures import Fault, Nature, StillReferenced, StorageError, UniqueViolation, unavailable
 
 __all__ = ["Database"]
 
@@ -117,12 +117,13 @@ class Database:
         await finish(self._running, within=self._timeout)
         await _parted(client.close())
 
-    async def unit(self, work: Work[T]) -> T:
+    async def unit(self, work: Work[T], *, within: float | None = None) -> T:
         """Run `work(session)` in one transaction: all of it happens, or nothing.
 
-        After a deadlock the work is run again from its start: it must have no effect but on its session.
+        After a deadlock the work is run again from its start: it must have no effect but on its session. `within`
+        (seconds) takes the place of the time-out.
         """
-        return await self._alone(self._attempts(work, transaction=True, within=self._timeout))
+        return await self._alone(self._attempts(work, transaction=True, within=within or self._timeout))
 
     async def call(self, work: Work[T], *, within: float | None = None, told: bool = True) -> T:
         """Run `work(session)` outside a transaction: for one statement, which decides by itself.
@@ -226,6 +227,8 @@ class Database:
         match fault.nature:
             case Nature.TAKEN:
                 return UniqueViolation(fault)
+            case Nature.REFERENCED:
+                return StillReferenced(fault)
             case Nature.WRONG:
                 return StorageError(fault)
             case Nature.REFUSED if opening:

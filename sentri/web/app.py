@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from sentri.web.endpoints.serving import Served
 from sentri.web.errors import SubApplicationErrors
-from sentri.web.origin import CrossSite
+from sentri.web.gates import Gate
 
 __all__ = ["SubApplication", "build_app"]
 
@@ -23,14 +23,12 @@ class SubApplication:
     served: Mapping[web.AbstractRoute, Served]
 
 
-def build_app(
-    endpoints: Iterable[Served], errors: SubApplicationErrors, *, cross_site: CrossSite | None
-) -> SubApplication:
+def build_app(endpoints: Iterable[Served], errors: SubApplicationErrors, *, same_site: Gate | None) -> SubApplication:
     """A fresh application with every endpoint, to be mounted with `add_subapp`.
 
-    With cookies, `cross_site` checks every unsafe request, with or without one: another site may not even log in.
+    With cookies, `same_site` checks every unsafe request, with or without one: another site may not even log in.
     """
-    app = web.Application(middlewares=[errors] if cross_site is None else [errors, _same_site_only(cross_site)])
+    app = web.Application(middlewares=[errors] if same_site is None else [errors, _same_site_only(same_site)])
     served = {}
     for each in endpoints:
         methods = (hdrs.METH_GET, hdrs.METH_HEAD) if each.endpoint.method == hdrs.METH_GET else (each.endpoint.method,)
@@ -49,10 +47,10 @@ async def _expected(request: web.Request) -> None:
         request.writer.output_size = 0  # the answer itself has not begun
 
 
-def _same_site_only(cross_site: CrossSite) -> Middleware:
+def _same_site_only(same_site: Gate) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        cross_site.check(request)
+        await same_site.enter(request)
         return await handler(request)
 
     return check

@@ -25,6 +25,13 @@ ENDPOINTS: Final = (
     *(("GET", f"/auth{path}") for path in ("/me", "/keys", "/openapi.json")),
     *(("PATCH", f"/auth{path}") for path in ("/me/identifier", "/me/password")),
     ("POST", f"/auth/users/{_ID}/roles"),
+    ("GET", "/auth/me/sessions"),
+    ("DELETE", f"/auth/me/sessions/{_ID}"),
+    ("GET", "/auth/admin/users"),
+    ("POST", "/auth/admin/users/import"),
+    ("PUT", f"/auth/admin/users/{_ID}/password"),
+    ("DELETE", f"/auth/admin/users/{_ID}/roles/admin"),
+    ("DELETE", f"/auth/admin/sessions/{_ID}"),
 )
 
 Header = tuple[str | bytes, str | bytes]

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import pytest
 import schemathesis
+from hypothesis import strategies as st
 
+from sentri.accounts.administration.pages import key_cursor, login_cursor
+from sentri.accounts.identifiers import identifier_key
 from sentri_testing.server import TestAuthServer
 from sentri_testing.strategies import identifiers, passwords
 from tests.fuzz.profiles import EXAMPLES, IS_LONG
@@ -24,6 +27,11 @@ ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "422"]
 
 schemathesis.openapi.format("sentri-identifier", identifiers())
 schemathesis.openapi.format("password", passwords())
+schemathesis.openapi.format("sentri-cursor", identifiers().map(identifier_key).map(key_cursor))
+schemathesis.openapi.format(
+    "sentri-login-cursor",
+    st.builds(lambda instant, session_id: login_cursor(instant, str(session_id)), st.floats(0, 4e9), st.uuids()),
+)
 
 
 def described(options, **generation):

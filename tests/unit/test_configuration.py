@@ -114,6 +114,7 @@ BAD = {
     "refresh_leeway": BAD_DURATIONS,
     "salt_rounds": [9, 32, 0, -1, 12.0, "12", True, None, [12]],
     "max_sessions": [0, -1, 1001, True, "5"],
+    "session_details": [None, 1, "yes"],
     "max_hash_wait": BAD_DURATIONS,
     "password_hash": [None, "md5", "argon2", b"bcrypt", ["bcrypt"]],
     "argon2_profile": [None, "cheap", 1],

@@ -22,6 +22,7 @@ async def register(context: WebContext, call: Call[RegisterBody]) -> web.Respons
     trusted = has_api_key(context, call.request)
     roles = clean_roles(context.accounts, given(body.roles) or [])
     if not trusted and not context.gates.registration_roles.issuperset(roles):
+        await context.denials.tell(call.request, "registration_roles", roles=roles)
         raise forbidden()
     async with Trial(None) if trusted else await context.limits.register(client):
         user = await context.services.register(identifier=body.identifier, password=body.password, roles=roles)
@@ -37,7 +38,7 @@ async def change_identifier(context: WebContext, call: Call[IdentifierBody]) -> 
     user, body, within = call.user, call.body, context.gates.reauth_within
     async with await context.limits.change_identifier(user.id):
         await identifier_change.reauthenticate(context.accounts, user, given(body.current_password), within=within)
-        changed = await context.services.change_identifier(user_id=user.id, identifier=body.identifier)
+        changed = await context.services.change_identifier(user, body.identifier)
     if changed.identifier != user.identifier:
         await context.tell("on_identifier_change", changed, user.identifier)
     return call.success(UserChanged(User.of(changed)), "The identifier was changed.")

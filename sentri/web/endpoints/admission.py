@@ -32,6 +32,7 @@ async def admit(context: WebContext, needs: Needs, request: web.Request) -> Auth
         case Needs.ADMIN:
             user = await context.identify(request)
             if context.gates.admin_roles.isdisjoint(user.roles):
+                await context.denials.tell(request, "admin", user)
                 raise forbidden()
             return user
 

@@ -14,6 +14,7 @@ from sentri.identity import AuthUser
 from sentri.tokens.access import AccessClaims
 from sentri.web.carriage import Carriage
 from sentri.web.client_address import Clients
+from sentri.web.denials import Denials
 from sentri.web.services import Services
 
 __all__ = ["Gatekeeping", "WebContext"]
@@ -42,6 +43,7 @@ class WebContext:
         accounts: what the flows work with.
         limits: how often somebody may try.
         clients: which address a request comes from.
+        denials: tells of requests that are refused for who sent them.
         identify: who a request comes from; raises what refuses it.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
@@ -55,6 +57,7 @@ class WebContext:
     gates: Gatekeeping
     limits: AccountLimits
     clients: Clients
+    denials: Denials
     identify: Callable[[web.Request], Awaitable[AuthUser]]
     published: Callable[[], Mapping[str, Any] | None]
     keys_max_age: float

@@ -16,6 +16,7 @@ from sentri.web.bearer import no_token
 from sentri.web.endpoints.context import WebContext
 from sentri.web.envelope import success
 from sentri.web.inputs import Body, Path, Query
+from sentri.web.parsing import MOST_BODY_BYTES
 
 __all__ = ["BodyUse", "Call", "Endpoint", "Needs", "always", "publishes_keys"]
 
@@ -97,6 +98,7 @@ class Endpoint:
         summary: one sentence for those who read the description.
         needs: who may call it.
         body, body_use: what the body has to be, and when it is read.
+        body_most: how many bytes it may have.
         path_type, query: what the open places of the path, and the query, have to be. Without `query` the query is
             nobody's business, and ignored.
         status: of its success.
@@ -119,6 +121,7 @@ class Endpoint:
     needs: Needs = Needs.NOTHING
     body: type[Body] | None = None
     body_use: BodyUse = BodyUse.ALWAYS
+    body_most: int = MOST_BODY_BYTES
     path_type: type[Path] | None = None
     query: type[Query] | None = None
     status: int = 200

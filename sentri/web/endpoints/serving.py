@@ -62,18 +62,25 @@ class Served:
                 return None
             case Needs.USER | Needs.ADMIN:
                 await self.gate.enter(request)
-                return await self._context.identify(request)
+                user = await self._context.identify(request)
+                self._context.accounts.events.acting(user.id)
+                return user
 
     async def _ask_for_api_key(self, request: web.Request) -> None:
         try:
             await admit(self._context, Needs.API_KEY, request)
         except SentriError:
             await self._context.limits.api_key(self._context.clients.of(request))
+            await self._context.denials.tell(request, "api_key")
             raise
 
     async def _body(self, request: web.Request) -> Any:
         form = self.endpoint.body
-        return None if form is None or not self._reads_body(request) else await read_body(request, form)
+        return (
+            None
+            if form is None or not self._reads_body(request)
+            else await read_body(request, form, most=self.endpoint.body_most)
+        )
 
     def _reads_body(self, request: web.Request) -> bool:
         match self.endpoint.body_use:

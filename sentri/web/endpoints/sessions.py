@@ -23,9 +23,12 @@ __all__ = ["login", "logout", "logout_all", "refresh"]
 
 async def login(context: WebContext, call: Call[LoginBody]) -> web.Response:
     client, identifier = context.clients.of(call.request), clean_identifier(call.body.identifier)
+    origin = context.clients.origin_of(call.request)
     try:
         async with await context.limits.login(client, identifier):
-            pair = await context.services.login(identifier=call.body.identifier, password=call.body.password)
+            pair = await context.services.login(
+                identifier=call.body.identifier, password=call.body.password, origin=origin
+            )
     except SentriError as error:
         if error.code == "INVALID_CREDENTIALS":
             await context.tell("on_failed_login", identifier)
@@ -42,7 +45,7 @@ async def _end_earlier(context: WebContext, request: web.Request, pair: TokenPai
     """End the session whose refresh cookie this login replaces: nobody could end it later."""
     earlier = context.carriage.shown(request)
     if earlier is not None and earlier[1].session_id != pair.user.session_id:
-        await context.services.logout(session_id=earlier[1].session_id)
+        await context.services.logout(earlier[1].session_id, user_id=earlier[1].user_id, reason="login")
 
 
 async def refresh(context: WebContext, call: Call[RefreshBody | None]) -> web.Response:
@@ -68,7 +71,7 @@ async def _refresh_by_cookie(context: WebContext, call: Call[RefreshBody | None]
 async def logout(context: WebContext, call: Call[LogoutBody | None]) -> web.Response:
     """Ends the session of every authentic token that the request shows, expired or rotated too."""
     for session_id, user_id in (await _shown_sessions(context, call)).items():
-        ended = await context.services.logout(session_id=session_id)
+        ended = await context.services.logout(session_id, user_id=user_id, reason="logout")
         if ended and user_id is not None:
             await context.tell("on_logout", user_id)
     return context.carriage.taken(call.success(None, "Logged out."))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from sentri.web.endpoints import account, publishing, sessions, users
+from sentri.web.endpoints.administration_table import ADMINISTRATION, OWN_SESSIONS
 from sentri.web.endpoints.endpoint import BodyUse, Endpoint, Needs, publishes_keys
 from sentri.web.inputs import (
     IdentifierBody,
@@ -115,6 +116,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         limited=True,
         hashes=True,
     ),
+    *OWN_SESSIONS,
+    *ADMINISTRATION,
     Endpoint(
         method="POST",
         path="/users/{userId}/roles",
