@@ -128,7 +128,7 @@ class Load:
         """Wait for so many more answers, or a failure."""
         wanted = self.answers.total() + answers
         async with asyncio.timeout(10 * PATIENCE):
-            while self.answers.total() < wanted and not self.failures:
+            while self.answers.total() < wanted and not self.failures:  # noqa: ASYNC110 - it waits for a counter
                 await asyncio.sleep(0.02)
 
     async def _users(self, client: aiohttp.ClientSession) -> None:
