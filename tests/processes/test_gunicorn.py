@@ -20,32 +20,36 @@ pytestmark = pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
 WORKERS = 4
 
 
-@pytest.fixture
-async def gunicorn(empty_database_options, shared_redis, tmp_path):
-    """A running gunicorn, its port and its log."""
-    [port] = free_ports(1)
-    log = tmp_path / "gunicorn.log"
+def started(port, settings, log):
     with log.open("w") as written:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn", "tests.processes.gunicorn_app:make_app"),
                 *("--worker-class", "aiohttp.GunicornWebWorker", "--workers", str(WORKERS)),
                 *("--bind", f"127.0.0.1:{port}", "--graceful-timeout", "30"),
             ],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DATABASE_URL": url_of(empty_database_options),
-                "REDIS_URL": shared_redis["redis_url"],
-                "NAMESPACE": shared_redis["namespace"],
-            },
+            env={**os.environ, **settings},
             stdout=subprocess.DEVNULL,
             stderr=written,
         )
+
+
+@pytest.fixture
+def gunicorn(empty_database_options, shared_redis, tmp_path):
+    """A running gunicorn, its port and its log."""
+    [port] = free_ports(1)
+    log = tmp_path / "gunicorn.log"
+    settings = {
+        "DATABASE_URL": url_of(empty_database_options),
+        "REDIS_URL": shared_redis["redis_url"],
+        "NAMESPACE": shared_redis["namespace"],
+    }
+    process = started(port, settings, log)
     try:
         yield process, port, log
         process.terminate()
-        assert await asyncio.to_thread(process.wait, PATIENCE) == 0, log.read_text()
+        assert process.wait(PATIENCE) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()
