@@ -181,8 +181,7 @@ def body_of(token):
 
 
 def forged_for(running, *, in_bodies):
-    """Tokens of both kinds that vary those of two sessions, each made when it is asked for: some are
-    good a second later.
+    """Tokens of both kinds that vary those of two sessions, each made when it is asked for: some are good soon.
     And the tokens of one of the sessions.
     """
     attack, pair = attack_on_refresh(running)
