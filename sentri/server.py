@@ -32,6 +32,7 @@ from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
+from sentri.web.carrying_out import CarryingOut
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
@@ -80,19 +81,32 @@ class AuthServer(Auth):
         self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
         self._context = context_of(options, self._keys, clock, self._database)
         self._limits = limits_of(options, self._context, self._database)
-        self._opening = Opening(self._open, self._context.hooks.close, self._close)
+        self._opening = Opening(self._open, self._finish, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
-        self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
+        self._cookies = TokenCookies(
+            refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
+        )
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )
+        self._clients = Clients(options.trusted_proxies, logger=options.logger)
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
+        self._carrying_out = CarryingOut(
+            concerns=lambda request: self.owns(request.match_info.route),
+            may_stop=self._context.hasher.has_in_line,
+            logger=options.logger,
+        )
         self._own_app: web.Application | None = None
         self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
+
+    @property
+    def options(self) -> ServerOptions:
+        """How it is configured, every default filled in. Its repr shows no secret; the values themselves are there."""
+        return self._options
 
     def __repr__(self) -> str:
         return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"
@@ -131,6 +145,11 @@ class AuthServer(Auth):
         await self._opening.use()
         await self._keys.ready()
 
+    async def _finish(self) -> None:
+        await self._close_idempotency()
+        await self._carrying_out.close()
+        await self._context.hooks.close()
+
     async def _close(self) -> None:
         self._context.hasher.close()
         await self._limits.close()
@@ -152,7 +171,7 @@ class AuthServer(Auth):
             context=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies),
+            clients=self._clients,
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
@@ -166,6 +185,7 @@ class AuthServer(Auth):
             registration=self._options.registration,
             cross_site=self._cross_site if self._has_cookies else None,
         )
+        app.middlewares.append(self._carrying_out)
         self._own_routes |= frozenset(app.router.routes())
         app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
@@ -199,7 +219,7 @@ class AuthServer(Auth):
         self._serving = True
         self._own_app = app
         try:
-            self._check_middlewares()
+            self._check_wiring(app)
             async with self:
                 if self._options.migrate_on_startup:
                     await self.migrate()
@@ -219,8 +239,7 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
-        await self._close_idempotency()
-        await self._context.hooks.close()
+        await self._finish()
 
     async def _check_same_site(self, request: web.Request) -> None:
         self._cross_site.check(request)
@@ -250,6 +269,9 @@ class AuthServer(Auth):
         if endpoints is None:
             return Treatment.HOST
         return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
         endpoints = self._endpoints_of(match)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from sentri.accounts.context import Context
@@ -31,7 +32,8 @@ async def login(context: Context, *, identifier: str, password: str) -> TokenPai
             raise invalid_credentials()
         pair = await open_session(context, user, verified_hash=user.password_hash)
         if pair is not None:
-            await _renew_hash(context, user, password)
+            # By itself: whoever hangs up now would take the line for a place where a request may be stopped.
+            await asyncio.create_task(_renew_hash(context, user, password))
             return pair
     raise invalid_credentials()
 

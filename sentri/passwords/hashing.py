@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from sentri.errors import ConfigurationError
 from sentri.passwords.queue import HashQueue
@@ -48,6 +50,10 @@ class PasswordHasher:
         """Whether the hash was made with another scheme than today's, or with a lower cost."""
         scheme = self._scheme(hashed)
         return scheme is not None and (scheme is not self._current or scheme.is_cheaper(hashed))
+
+    def has_in_line(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the task waits for a hash at this moment."""
+        return self._queue.has_in_line(task)
 
     def close(self) -> None:
         """End the threads once the hashes that they are at are done. The next use starts new ones."""

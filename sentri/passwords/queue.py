@@ -35,6 +35,7 @@ class HashQueue:
         self._typical = guess
         self._pool = Threads("sentri-hash", threads)
         self._under_way: set[asyncio.Future[Any]] = set()
+        self._in_line: set[asyncio.Task[Any] | None] = set()
 
     @property
     def expected_wait(self) -> float:
@@ -54,9 +55,18 @@ class HashQueue:
         done = self._pool.begin(lambda: _timed(work))
         self._under_way.add(done)
         done.add_done_callback(self._under_way.discard)
-        result, seconds = await self._pool.result(done)
+        waiting = asyncio.current_task()
+        self._in_line.add(waiting)
+        try:
+            result, seconds = await self._pool.result(done)
+        finally:
+            self._in_line.discard(waiting)
         self._typical += _WEIGHT * (seconds - self._typical)
         return result
+
+    def has_in_line(self, task: asyncio.Task[Any]) -> bool:
+        """Whether the task waits here at this moment."""
+        return task in self._in_line
 
     def close(self) -> None:
         """End the threads once what they are at is done. The next use starts new ones. Safe to repeat."""
