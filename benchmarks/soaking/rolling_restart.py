@@ -2,9 +2,9 @@
 
 python -m benchmarks.soaking.rolling_restart [ROUNDS] [DATABASE...]
 
-Four `sentri serve` on one database and one Redis behind a balancer. In a round each is stopped by SIGTERM and replaced:
-in the first by the next version, which migrates, then in turns by this one and the next. Ends with an error if a request
-failed. The machinery is that of tests/processes/test_rolling_restart.py, which does one round.
+Four `sentri serve` on one database and one Redis behind a balancer. In a round each is stopped by SIGTERM and
+replaced: in the first by the next version, which migrates, then in turns by this one and the next. Ends with an error
+if a request failed. The machinery is that of tests/processes/test_rolling_restart.py, which does one round.
 """
 
 from __future__ import annotations
