@@ -9,8 +9,9 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from sentri.accounts.limits import Client
 from sentri.config.origins import Network
+from sentri.identity import Client
+from sentri.session_origin import SessionOrigin
 from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 
 __all__ = ["Clients"]
@@ -59,6 +60,13 @@ class Clients:
         """The client's whole address; the connection's where nobody says more."""
         peer = address_of(request.remote or "")
         return request.remote or "" if peer is None else str(self._found(request, peer)[0])
+
+    def origin_of(self, request: web.BaseRequest) -> SessionOrigin:
+        """Device and address for people to look at; no address where it is a proxy's, or may be."""
+        peer = address_of(request.remote or "")
+        address, shared = (None, True) if peer is None else self._found(request, peer)
+        is_proxy = address is None or shared or is_among(address, self._proxies or ())
+        return SessionOrigin.of(request.headers.get(hdrs.USER_AGENT), None if is_proxy else str(address))
 
     def _found(self, request: web.BaseRequest, peer: Address) -> tuple[Address, bool]:
         """The address, and whether it is everybody's."""
