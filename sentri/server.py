@@ -94,6 +94,11 @@ class AuthServer(Auth):
         self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
 
+    @property
+    def options(self) -> ServerOptions:
+        """How it is configured, every default filled in. Its repr shows no secret; the values themselves are there."""
+        return self._options
+
     def __repr__(self) -> str:
         return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"
 

@@ -132,6 +132,11 @@ class AuthClient(Auth):
                 clock=clock,
             )
 
+    @property
+    def options(self) -> ClientOptions:
+        """How it is configured, every default filled in."""
+        return self._options
+
     def __repr__(self) -> str:
         return f"<AuthClient key_uri={self._options.key_uri}>"
 

@@ -21,9 +21,10 @@ from sentri.storage.drivers import Driver, Session, quoted
 from sentri.storage.failures import unavailable
 from sentri.storage.migration_files import Migration, migrations_for, statements
 
-__all__ = ["migrate"]
+__all__ = ["APP", "migrate"]
 
-_APP: Final = "sentri"  # tells our rows in the `aerich` table from the host's
+APP: Final = "sentri"
+"""What tells our rows in the `aerich` table from the host's."""
 _PATIENCE: Final = 60.0  # seconds to wait for another process that migrates
 _LONGEST: Final = 15 * 60.0  # seconds for all of it
 
@@ -86,14 +87,14 @@ class _Run:
                 if not self._driver.done_already(error):
                     raise
         insert = self._driver.sql("INSERT INTO aerich (version, app, content) VALUES (?, ?, ?)")
-        await self._session.run(insert, migration.name, _APP, migration.state)
+        await self._session.run(insert, migration.name, APP, migration.state)
 
     async def _applied(self) -> set[str]:
         dialect = self._driver.dialect
         found = await self._session.row(_TABLE_EXISTS[dialect])
         if found is None or found["found"] is None:
             await self._session.run(_TABLE[dialect])
-        rows = await self._session.rows(self._driver.sql("SELECT version FROM aerich WHERE app = ?"), _APP)
+        rows = await self._session.rows(self._driver.sql("SELECT version FROM aerich WHERE app = ?"), APP)
         return {row["version"] for row in rows}
 
     async def _make_schema(self) -> None:
