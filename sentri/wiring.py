@@ -69,9 +69,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
         refresh=RefreshTokens(keys, clock),
         revocation=Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger),
         hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
-        purging=Purging(
-            sessions, KnownAddresses(database), clock, monotonic=timer_of(clock), logger=options.logger
-        ),
+        purging=Purging(sessions, KnownAddresses(database), clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=Rules(
             valid_roles=options.valid_roles,

@@ -94,7 +94,7 @@ class Crowd:
 
     @property
     def sessions(self) -> int:
-        """User `n` has the sessions `n`, `n + users`, …"""
+        """User `n` has the sessions `n`, `n + users` and so on."""
         return self.users * SESSIONS_EACH
 
 
@@ -116,8 +116,8 @@ async def fill(database: Database, crowd: Crowd, password_hash: str) -> None:
         name = table.split(" ", 1)[0]
         rows = crowd.sessions if name == "sentri_sessions" else crowd.users
         for first in range(0, rows, _CHUNK):
-            last = min(first + _CHUNK, rows) - 1
-            await _run(database, _insert(database.dialect, table, crowd, password_hash, first, last))
+            chunk = range(first, min(first + _CHUNK, rows))
+            await _run(database, _insert(database.dialect, table, crowd, password_hash, chunk))
         await _run(database, _SQL[database.dialect].analyze.format(table=name))
 
 
@@ -125,7 +125,7 @@ async def _run(database: Database, statement: str) -> None:
     await database.call(lambda session: session.rows(statement))
 
 
-def _insert(dialect: str, table: str, crowd: Crowd, password_hash: str, first: int, last: int) -> str:
+def _insert(dialect: str, table: str, crowd: Crowd, password_hash: str, numbers: range) -> str:
     sql, now = _SQL[dialect], time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
 
     def named(number: str, kind: int) -> str:
@@ -147,12 +147,14 @@ def _insert(dialect: str, table: str, crowd: Crowd, password_hash: str, first: i
         "hash": password_hash,
         "now": after("0"),
         "expiry": after(expiry),
-        "digest": _joined(dialect, sql.hexadecimal.format(n=spread, digits=8), sql.hexadecimal.format(n="n", digits=28)),
+        "digest": _joined(
+            dialect, sql.hexadecimal.format(n=spread, digits=8), sql.hexadecimal.format(n="n", digits=28)
+        ),
         "seen": after(f"-{_DAY} * (n % 100)"),
     }
     columns = ", ".join(_TABLES[table]).format(**parts)
-    numbers = sql.numbers.format(first=first, last=last)
-    return f"INSERT INTO {table} SELECT {columns} FROM {numbers} ORDER BY {spread}"  # noqa: S608
+    source = sql.numbers.format(first=numbers[0], last=numbers[-1])
+    return f"INSERT INTO {table} SELECT {columns} FROM {source} ORDER BY {spread}"
 
 
 def _joined(dialect: str, *parts: str) -> str:

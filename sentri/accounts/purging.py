@@ -58,7 +58,7 @@ class Purging:
         self._logger = logger
         self._next = 0.0
         # Where the walk through the addresses goes on. Processes begin anywhere, so that together they get everywhere.
-        self._after = f"{random.getrandbits(144):036x}"  # noqa: S311 - no secret
+        self._after = f"{random.getrandbits(144):036x}"
         self._running: set[asyncio.Task[None]] = set()
 
     async def all(self) -> Purged:
@@ -97,7 +97,10 @@ class Purging:
 
     async def _batches(self) -> None:
         """One of each. Where there may be much more, the next login goes on."""
-        for what, batch in (("Expired sessions", self._some_sessions), ("Old addresses of logins", self._some_addresses)):
+        for what, batch in (
+            ("Expired sessions", self._some_sessions),
+            ("Old addresses of logins", self._some_addresses),
+        ):
             await self._try(what, batch)
 
     async def _try(self, what: str, batch: Callable[[], Awaitable[bool]]) -> None:

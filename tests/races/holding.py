@@ -8,7 +8,7 @@ from sentri.storage import Database
 
 
 class Held:
-    """A `Database` whose work stops after one of its statements, the first, inside its transaction, until it is let go."""
+    """A `Database` whose work stops after one of its statements, inside its transaction, until it is let go."""
 
     def __init__(self, database: Database, *, after: int = 1) -> None:
         self._database = database

@@ -52,8 +52,8 @@ async def processes(database_options):
 
 @pytest.fixture
 async def crowd(database):
-    """So many others that whoever looks for some rows reads, and locks, no more than those: MariaDB reads a table of ten
-    rows from end to end.
+    """So many others that whoever looks for some rows reads, and locks, those alone: MariaDB reads a table of ten rows
+    from end to end.
     """
     await fill(database, Crowd(1000), HASH)
 
@@ -219,9 +219,7 @@ async def test_logins_refreshes_and_logouts_succeed_while_ten_purge(processes, u
             session = a_session(user, expires_at=NOW + 100)
             assert await store.start(session, verified_hash=HASH, most=50 if number % 2 else None)
             assert await store.find_active(session.id)
-            assert await store.rotate(
-                session.id, presented=session.jti, successor="new", now=NOW, expires_at=NOW + 200
-            )
+            assert await store.rotate(session.id, presented=session.jti, successor="new", now=NOW, expires_at=NOW + 200)
             assert await store.end(session.id)
 
     visits = [visit(store, user) for store in stores for user in everybody]

@@ -77,7 +77,7 @@ class Driver(Protocol):
         ...
 
     def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:
-        """`= ?`, or the condition that holds for any of `count` ids, in the dialect's SQL; the column is of this kind."""
+        """`= ?`, or the condition that holds for any of `count` ids in a column of this kind, in the dialect's SQL."""
         ...
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
