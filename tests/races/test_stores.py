@@ -18,6 +18,7 @@ class Held:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.driver = database.driver
+        self.dialect = database.dialect
         self.timeout = database.timeout
         self.reached = asyncio.Event()
         self.let_go = asyncio.Event()
