@@ -116,6 +116,10 @@ class Stage:
                 self.loop.run(self.proxy.stop())
             self.loop.close()
 
+    def log_says(self, words: str) -> int:
+        """How often."""
+        return self.server.log.count(words)
+
     def connections(self) -> int:
         """How many the server has to its database, once those that were given up are closed."""
         return self.loop.run(self._connections())
