@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -45,6 +46,9 @@ from sentri.web.silent_refresh import silent_refresh
 from sentri.wiring import context_of, gatekeeping_of, keys_of, limits_of
 
 __all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
+
+_LAST_HASHES: Final = 4.0
+"""Seconds after the shutdown begins in which passwords are hashed for those who wait."""
 
 
 class AuthServer(Auth):
@@ -93,6 +97,7 @@ class AuthServer(Auth):
         self._own_app: web.Application | None = None
         self._own_routes: frozenset[web.AbstractRoute] = frozenset()
         self._serving = False
+        self._last_call: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<AuthServer db={self._options.db.shown} algorithm={self._options.algorithm}>"
@@ -132,6 +137,9 @@ class AuthServer(Auth):
         await self._keys.ready()
 
     async def _close(self) -> None:
+        if self._last_call is not None:
+            self._last_call.cancel()
+            self._last_call = None
         self._context.hasher.close()
         await self._limits.close()
         await self._context.purging.close()
@@ -219,6 +227,8 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
+        # Who still waits for a thread when servers cut their connections is refused before that, with 503.
+        self._last_call = asyncio.get_running_loop().call_later(_LAST_HASHES, self._context.hasher.close)
         await self._close_idempotency()
         await self._context.hooks.close()
 
