@@ -106,7 +106,6 @@ class Ledger:
             )
         return wrong
 
-
     def _password(self, account: Account, hashed: str) -> str | None:
         if hashed not in self.verified:
             right = (one for one in account.passwords if bcrypt.checkpw(one.encode(), hashed.encode()))

@@ -67,7 +67,6 @@ class Mariadb(Service):
     def read_only(self, *, on: bool) -> None:
         self.administer(f"SET GLOBAL read_only = {int(on)}")
 
-
     def _run(self, statement: str) -> subprocess.CompletedProcess[str]:
         command = [self._client, "--no-defaults", f"--socket={self.folder / 'socket'}", "--user=root"]
         return subprocess.run([*command, "-e", statement], capture_output=True, text=True, check=False)

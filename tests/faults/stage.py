@@ -16,8 +16,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.stores import UserRecord
 from sentri.clock import system_clock
@@ -91,9 +89,7 @@ class Stage:
         timeout: seconds that the server waits for the database.
     """
 
-    def __init__(
-        self, options: DatabaseOptions, *, proxied: bool = True, timeout: float = 0.8, **more: Any
-    ) -> None:
+    def __init__(self, options: DatabaseOptions, *, proxied: bool = True, timeout: float = 0.8, **more: Any) -> None:
         self.options = options
         self.timeout = timeout
         self.ledger = Ledger()
@@ -153,9 +149,7 @@ class Stage:
         if not self._refresh_token:
             _, data = await traffic.ask("recovery", "POST", "/auth/login", body)
             self._refresh_token = data["refreshToken"]
-        status, data = await traffic.ask(
-            "recovery", "POST", "/auth/refresh", {"refreshToken": self._refresh_token}
-        )
+        status, data = await traffic.ask("recovery", "POST", "/auth/refresh", {"refreshToken": self._refresh_token})
         if status != 200:
             return False
         traffic.admin, self._refresh_token = data["accessToken"], data["refreshToken"]

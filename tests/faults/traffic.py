@@ -29,7 +29,9 @@ class Traffic:
         keyed: whether they order something, with idempotency keys.
     """
 
-    def __init__(self, url: str, ledger: Ledger, *, hostile: Mapping[str, str], people: int = 6, keyed: bool = False) -> None:
+    def __init__(
+        self, url: str, ledger: Ledger, *, hostile: Mapping[str, str], people: int = 6, keyed: bool = False
+    ) -> None:
         self.url = url
         self.ledger = ledger
         self.phase = "healthy"

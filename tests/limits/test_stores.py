@@ -173,9 +173,7 @@ async def test_of_an_outage_that_lasts_one_attempt_finds_out_and_nobody_else_wai
                 raise AttemptsUnavailable("gone")
 
     away, now, roomy = Away(), [0.0], Limit(b"roomy", 100, 60.0)
-    limiter = Limiter(
-        MemoryAttempts(clock), away, logger=logging.getLogger("sentri"), monotonic=lambda: now[0]
-    )
+    limiter = Limiter(MemoryAttempts(clock), away, logger=logging.getLogger("sentri"), monotonic=lambda: now[0])
     await limiter.attempt([roomy])
     now[0] += 1
     looking = asyncio.create_task(limiter.attempt([roomy]))

@@ -72,9 +72,7 @@ class Proxy:
             with suppress(OSError):
                 there_reader, there_writer = await asyncio.open_connection(*self._target)
                 self._writers.add(there_writer)
-                await asyncio.gather(
-                    self._pump(reader, there_writer), self._pump(there_reader, writer, of_server=True)
-                )
+                await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer, of_server=True))
         except asyncio.CancelledError:
             pass
         finally:
