@@ -7,12 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= auto
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso browser screenshot test bench growth check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso example-chat example-master browser screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +43,13 @@ example-spa: setup ## run examples/spa, a single-page application (SPA_PORT=9000
 	$(BIN)/python examples/spa/app.py
 
 example-sso: setup ## run examples/sso, an auth server and two services that trust it (SSO_PORT=9000)
-	$(BIN)/python examples/sso/run.py
+	$(BIN)/python -m examples.sso.run
+
+example-chat: setup ## run examples/chat, a chat whose connections end with their sessions (CHAT_PORT=9000)
+	$(BIN)/python examples/chat/app.py
+
+example-master: setup ## run examples/master: a master API and two services, on PostgreSQL and Redis that already run
+	$(BIN)/python -m examples.master.run
 
 browser: ## install Chromium for tests/browser where it is missing (needs Debian and root, or says what to do)
 	@tools/install-chromium
@@ -49,14 +57,17 @@ browser: ## install Chromium for tests/browser where it is missing (needs Debian
 screenshot: setup browser ## make docs/images/spa.png anew
 	SENTRI_SCREENSHOT=docs/images/spa.png $(BIN)/python -m pytest tests/browser/test_example.py -k picture
 
-test: setup ## run the whole test suite (PYTEST_ARGS="-k login")
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup ## run the whole test suite (PYTEST_ARGS="-k login", TEST_PROCESSES=0 for one after the other)
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 bench: setup ## what sentri costs beside bare aiohttp and code by hand (BENCH_ARGS="A --rounds 5", --quick, --list)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 growth: setup ## what grows with users, connections and roles (BENCH_ARGS="users --databases postgres --draw docs/images", --quick)
 	$(BIN)/python -m benchmarks.growth $(BENCH_ARGS)
+
+soak: setup ## long runs that prove a promise or fail (SOAK_ARGS="hostile", "fuzz --json FILE", --quick)
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 check: lint types layers migrations docs committed ## everything but the tests: style, types, layers, migrations, docs
 
@@ -101,7 +112,7 @@ wheel: setup ## build sdist and wheel, install the wheel into an empty environme
 lock: ## write the newest versions that pyproject.toml allows to requirements/dev.txt
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install -qq --upgrade 'pip>=25.1'
-	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,cli,testing]'
+	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,otel,cli,testing]'
 	echo '# Written by `make lock`; every other target installs exactly this.' > requirements/dev.txt
 	.venv-lock/bin/python -m pip freeze --exclude-editable >> requirements/dev.txt
 	rm -r .venv-lock

@@ -10,6 +10,8 @@ import asyncio
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from tests.faults.mariadb import Mariadb
 from tests.faults.postgres import Postgres
@@ -18,7 +20,12 @@ from tests.faults.stage import Stage
 from tests.faults.test_databases import FAULTS
 
 
-async def _survive(stage: Stage, service: Service, fault, arguments: argparse.Namespace) -> float:
+async def _survive(
+    stage: Stage,
+    service: Service,
+    fault: Callable[..., AbstractAsyncContextManager[None]],
+    arguments: argparse.Namespace,
+) -> float:
     """Seconds until everything worked again. Raises where anything was promised and not kept."""
     phase = fault.__name__
     async with stage.traffic(people=arguments.people) as traffic:

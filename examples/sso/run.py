@@ -11,45 +11,15 @@ import os
 import secrets
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 
+from examples.starting import start, wait_for
+
 HERE = Path(__file__).parent
-PATIENCE = 30.0  # seconds until the three answer
-
-
-def start(stack: ExitStack, script: str, environment: dict[str, str]) -> tuple[subprocess.Popen[str], str]:
-    """A process that ends with the stack, and the address that it prints."""
-    process = subprocess.Popen(  # noqa: S603 - our own scripts
-        [sys.executable, HERE / script], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    stack.enter_context(process.stdout)
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
-    address = process.stdout.readline().strip()
-    if not address:
-        sys.exit(process.wait() or 1)  # it has said why
-    return process, address
-
-
-def wait_for(url: str) -> None:
-    """Return once the address answers with a good status."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own address
-        except OSError as error:
-            if time.monotonic() > deadline:
-                sys.exit(f"{url} does not answer: {error}")
-            time.sleep(0.1)
-        else:
-            return
 
 
 def shown(path: Path) -> str:
@@ -73,11 +43,13 @@ def main() -> None:
             "SENTRI_DATABASE_URL": f"sqlite://{folder / 'auth.db'}",
             "SENTRI_KEY_ENCRYPTION_SECRET_FILE": str(secret.absolute()),
         }
-        server, address = start(stack, "auth_server.py", os.environ | settings)
+        server, address = start(stack, HERE / "auth_server.py", os.environ | settings)
         auth = f"{address}/auth"
         wait_for(f"{auth}/keys")
         # Only the auth server gets the settings: the services have no use for them.
-        services = [start(stack, script, os.environ | {"SSO_AUTH": auth}) for script in ("orders.py", "reports.py")]
+        services = [
+            start(stack, HERE / script, os.environ | {"SSO_AUTH": auth}) for script in ("orders.py", "reports.py")
+        ]
         for _, service in services:
             wait_for(f"{service}/ready")
         text = Template((HERE / "walkthrough.txt").read_text()).substitute(

@@ -2,15 +2,19 @@
 
 1   it could not be done: the database does not answer, the user exists already, the port is in use
 2   the arguments, the settings or the input are wrong
+3   it was done, and found something: an open route, a pitfall, a migration that is missing
 """
 
 from __future__ import annotations
 
 import traceback
+from typing import Final
 
 from sentri.errors import SentriError
 
-__all__ = ["exit_code", "told"]
+__all__ = ["FOUND_SOMETHING", "exit_code", "told"]
+
+FOUND_SOMETHING: Final = 3
 
 _WRONG_INPUT = frozenset({"CONFIGURATION_ERROR", "VALIDATION_ERROR", "INVALID_ROLE"})
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ import asyncclick
 from sentri.cli.logs import write_logs
 from sentri.cli.opening import auth_of, database_shown, opened, settings_of
 from sentri.cli.options import database_url
+from sentri.cli.showing import instant, json_option, print_json, show_table
 from sentri.config.database import read_database
 from sentri.config.environment import Settings
 from sentri.errors import ConfigurationError, SentriError
@@ -40,15 +41,21 @@ def keys() -> None:
 
 @keys.command("list")
 @database_url
-async def list_(database_url: str | None) -> None:
+@json_option
+async def list_(database_url: str | None, *, as_json: bool) -> None:
     """Show every key and what it is for. Times are UTC."""
     async with _opened(database_url) as (keys, _):
-        asyncclick.echo(_table(await keys.list()))
+        infos = await keys.list()
+    if as_json:
+        print_json([asdict(info) for info in infos])
+    else:
+        show_table(_HEADINGS, [_row(info) for info in infos])
 
 
 @keys.command()
 @database_url
-async def rotate(database_url: str | None) -> None:
+@json_option
+async def rotate(database_url: str | None, *, as_json: bool) -> None:
     """Make the key that signs next.
 
     It is published from now on, and signs as soon as every client knows it. Where one is waiting already, nothing is
@@ -56,14 +63,18 @@ async def rotate(database_url: str | None) -> None:
     """
     async with _opened(database_url) as (keys, place):
         key = await keys.rotate()
-    asyncclick.echo(f"{key.kid} is published, and signs from {_shown(key.signs_at)} ({place}).")
+    if as_json:
+        print_json(asdict(key))
+    else:
+        asyncclick.echo(f"{key.kid} is published, and signs from {instant(key.signs_at)} ({place}).")
 
 
 @keys.command()
 @asyncclick.argument("kid", required=False)
 @asyncclick.option("--now", is_flag=True, help="For a leaked key: refuse it at once, and sign with a new one.")
 @database_url
-async def retire(kid: str | None, database_url: str | None, *, now: bool) -> None:
+@json_option
+async def retire(kid: str | None, database_url: str | None, *, now: bool, as_json: bool) -> None:
     """End a key, by default the one that signs access tokens.
 
     Without --now it leaves in order: one that signs is rotated, one that waits is withdrawn.
@@ -71,6 +82,9 @@ async def retire(kid: str | None, database_url: str | None, *, now: bool) -> Non
     async with _opened(database_url, at_least=1) as (keys, place):
         key = await keys.retire(kid, now=now)
         signing = [other for other in await keys.list() if (other.state, other.purpose) == ("signing", key.purpose)]
+    if as_json:
+        print_json({"key": asdict(key), "signing": [other.kid for other in signing]})
+        return
     asyncclick.echo(f"{_told(key)} ({place})")
     for other in signing if now else ():
         asyncclick.echo(f"{other.kid} signs.")
@@ -117,20 +131,10 @@ def _exists(path: str) -> bool:
 
 def _told(key: KeyInfo) -> str:
     if key.state == "retired":
-        return f"{key.kid} is refused since {_shown(key.verifies_until)}"
-    return f"{key.kid} signs until {_shown(key.retires_at)}, and verifies until {_shown(key.verifies_until)}"
-
-
-def _table(infos: Sequence[KeyInfo]) -> str:
-    rows = [_HEADINGS, *(_row(info) for info in infos)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return f"{key.kid} is refused since {instant(key.verifies_until)}"
+    return f"{key.kid} signs until {instant(key.retires_at)}, and verifies until {instant(key.verifies_until)}"
 
 
 def _row(info: KeyInfo) -> tuple[str, ...]:
-    ends = (_shown(instant) for instant in (info.signs_at, info.retires_at, info.verifies_until))
+    ends = map(instant, (info.signs_at, info.retires_at, info.verifies_until))
     return (info.kid, info.purpose, info.algorithm, info.state, *ends)
-
-
-def _shown(instant: float | None) -> str:
-    return "-" if instant is None else datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

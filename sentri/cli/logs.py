@@ -7,7 +7,7 @@ import logging
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-__all__ = ["AccessLog", "write_logs"]
+__all__ = ["AccessLog", "silence_logs", "write_logs"]
 
 
 def write_logs() -> None:
@@ -15,6 +15,12 @@ def write_logs() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in ("sentri", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.INFO)
+
+
+def silence_logs() -> None:
+    """Write nothing of sentri's to stderr: the command says itself what it finds."""
+    logging.getLogger("sentri").addHandler(logging.NullHandler())
+    logging.getLogger("sentri").propagate = False
 
 
 class AccessLog(AbstractAccessLogger):

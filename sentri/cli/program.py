@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncclick
 
 from sentri import __version__
+from sentri.cli.doctor.command import doctor
 from sentri.cli.failures import exit_code, told
 from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
+from sentri.cli.openapi import openapi
+from sentri.cli.routes import routes
 from sentri.cli.serve import serve
 from sentri.cli.sessions import sessions
 from sentri.cli.users_create import create
@@ -29,8 +32,11 @@ def users() -> None:
     """Administer users."""
 
 
+sentri.add_command(doctor)
 sentri.add_command(keys)
 sentri.add_command(migrate)
+sentri.add_command(openapi)
+sentri.add_command(routes)
 sentri.add_command(serve)
 sentri.add_command(sessions)
 users.add_command(create)

@@ -86,8 +86,7 @@ class Attempt:
     async def give_back(self, *, reset: Collection[Limit] = ()) -> None:
         """As if it had not been made; and as if there had been none in the limits that are `reset`."""
         try:
-            if self._outage is not None and self._outage.lasts:  # it was there when this attempt was counted
-                raise AttemptsUnavailable("Redis does not answer")
+            self._check_store()
             if reset:
                 await self._store.reset(reset)
             if kept := [limit for limit in self._limits if limit not in reset]:
@@ -96,6 +95,11 @@ class Attempt:
             if self._outage is not None:
                 self._outage.begins(why)
             self._logger.warning("An attempt was not given back, and counts until its time has passed: %s", why)
+
+    def _check_store(self) -> None:
+        """Raise at once while the store is away: it was there when this attempt was counted."""
+        if self._outage is not None and self._outage.lasts:
+            raise AttemptsUnavailable("Redis does not answer")
 
 
 class Limiter:

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
+from sentri.web.bypassed import remember_guarded
 from sentri.web.gates import Config, Gate, mark
 from sentri.web.request_keys import publish
 
@@ -21,6 +22,7 @@ Check = Callable[[web.Request, AuthUser], "bool | Awaitable[bool]"]
 """`check(request, user)`, plain or async: may the user do this? Anything but a bool is an error, never a pass."""
 
 Identify = Callable[[web.Request], Awaitable[AuthUser]]
+Denied = Callable[[web.Request, AuthUser, str, frozenset[str]], Awaitable[None]]
 Rule = Callable[[web.Request, AuthUser], Awaitable[None]]
 
 
@@ -39,6 +41,7 @@ class Guards:
         check_roles: raises `CONFIGURATION_ERROR` for roles that do not exist; asked at decoration.
         decide: runs a permission check; its answer is a bool, or it raises.
         judge: the auth object that all this is asked of, by what the applications keep.
+        denied: is told of a user whom a rule refuses, with the reason and the roles that would have done.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Guards:
         check_roles: Callable[[frozenset[str]], None],
         decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
         judge: Callable[[Config], object],
+        denied: Denied,
         roles_at_request: Callable[[web.Request, frozenset[str]], None] | None = None,
     ) -> None:
         self._identify = identify
@@ -56,6 +60,7 @@ class Guards:
         self._check_roles = check_roles
         self._decide = decide
         self.judge = judge
+        self._denied = denied
         self._roles_at_request = roles_at_request
 
     @overload
@@ -75,20 +80,20 @@ class Guards:
         """
         wanted = self._role_names("authorize", roles)
 
-        def check(request: web.Request, user: AuthUser) -> None:
+        def passes(request: web.Request, user: AuthUser) -> bool:
             self._check_late(request, wanted)
-            if wanted.isdisjoint(user.roles):
-                raise forbidden()
+            return not wanted.isdisjoint(user.roles)
 
         async def rule(request: web.Request, user: AuthUser) -> None:
-            check(request, user)
+            if not passes(request, user):
+                await self._denied(request, user, "roles", wanted)
+                raise forbidden()
 
         def enter_at_once(request: web.Request) -> bool:
             user = self._recall(request)
-            if user is None:
+            if user is None or not passes(request, user):  # `rule` says no, and tells it
                 return False
             publish(request, user)
-            check(request, user)
             return True
 
         return self._guard(rule, f"authorize: {', '.join(sorted(wanted))}", enter_at_once)
@@ -111,6 +116,7 @@ class Guards:
         async def rule(request: web.Request, user: AuthUser) -> None:
             self._check_late(request, listed)
             if listed.isdisjoint(user.roles) and not await self._decide(permitted, request, user):
+                await self._denied(request, user, "check", listed)
                 raise forbidden()
 
         return self._guard(rule, f"permit: {', or '.join([_name_of(permitted), *sorted(listed)])}")
@@ -151,7 +157,9 @@ class Guards:
         def guard(handler: GuardedHandler, /) -> GuardedHandler:
             if isinstance(handler, type):
                 return cast("GuardedHandler", _guarded_view(handler, gate_before))
-            return cast("GuardedHandler", _guarded_function(handler, gate_before))
+            guarded = _guarded_function(handler, gate_before)
+            remember_guarded(handler, self)
+            return cast("GuardedHandler", guarded)
 
         return guard
 

@@ -7,6 +7,7 @@ import inspect
 from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -71,6 +72,19 @@ class ListedRoute:
     def is_open(self) -> bool:
         """Whether anybody gets to it, as far as can be seen."""
         return not self.guards and self.own is None and not self.is_preflight
+
+    @property
+    def shown(self) -> str:
+        """Method, pattern and domain, for people."""
+        return f"{self.method} {self.pattern}" + (f" (at {self.domain})" if self.domain else "")
+
+    @property
+    def place(self) -> str | None:
+        """File and line of its handler, the file as seen from the current folder."""
+        if self.file is None:
+            return None
+        path, here = Path(self.file), Path.cwd()
+        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{self.line}"
 
 
 def routes_of(app: web.Application) -> tuple[ListedRoute, ...]:

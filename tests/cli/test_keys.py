@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import urllib.error
@@ -51,6 +52,21 @@ def test_list_shows_what_each_key_is_for(keys):
     assert abs(instant(access[4]) - time.time()) < 60
     assert access[5:] == refresh[5:] == ["-", "-"]
     assert rows(keys("list")) == [access, refresh]
+
+
+def test_json_has_the_same_for_programs(keys):
+    (line,) = keys("list", "--json")
+    access, refresh = json.loads(line)
+    assert (access["purpose"], access["state"], refresh["purpose"]) == ("access", "signing", "refresh")
+    assert access["retires_at"] is None
+    (line,) = keys("rotate", "--json")
+    upcoming = json.loads(line)
+    assert upcoming["state"] == "upcoming"
+    assert upcoming["signs_at"] == pytest.approx(time.time() + 900, abs=60)
+    (line,) = keys("retire", access["kid"], "--now", "--json")
+    told = json.loads(line)
+    assert (told["key"]["kid"], told["key"]["state"]) == (access["kid"], "retired")
+    assert len(told["signing"]) == 1
 
 
 def test_rotate_makes_one_key_however_often_it_is_asked(keys):

@@ -86,3 +86,29 @@ def test_unexpected_error_is_told_without_its_message():
         line = told(error)
     assert "hunter2" not in line
     assert line.startswith(f"unexpected ValueError in {__file__}, line ")
+
+
+@pytest.mark.parametrize(
+    ("shell", "says"), [("bash", "complete -o nosort"), ("zsh", "#compdef sentri"), ("fish", "complete")]
+)
+def test_shells_get_a_script_that_completes(sentri, shell, says):
+    done = python(sentri, CALL.format(shell=f"{shell}_source", words="", position=0))
+    assert says in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "expected"),
+    [("sentri ke", 1, "keys"), ("sentri keys ro", 2, "rotate"), ("sentri doctor --pro", 2, "--processes")],
+)
+def test_commands_and_options_are_completed(sentri, words, position, expected):
+    done = python(sentri, CALL.format(shell="bash_complete", words=words, position=position))
+    assert f"plain,{expected}" in done.stdout.split(), done.stderr
+
+
+CALL = """
+import os, sys
+sys.argv = ["sentri"]
+os.environ.update(_SENTRI_COMPLETE="{shell}", COMP_WORDS="{words}", COMP_CWORD="{position}")
+from sentri.cli import main
+main()
+"""

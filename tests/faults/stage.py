@@ -65,7 +65,7 @@ class ServerProcess:
 
     def files(self) -> int:
         """How many files and sockets it has open."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def end(self) -> None:
         self.process.terminate()

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -45,7 +45,7 @@ class Traffic:
         self._tasks: list[asyncio.Task[None]] = []
         self._client: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Traffic:
+    async def __aenter__(self) -> Self:
         self._client = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=LONGEST), connector=aiohttp.TCPConnector(limit=0)
         )

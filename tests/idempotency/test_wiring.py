@@ -36,6 +36,21 @@ async def test_both_forms_keep_answers(make_auth, backend, wire):
     assert len(handler.runs) == 1
 
 
+async def test_anonymous_callers_behind_a_trusted_proxy_are_told_apart(make_auth, backend):
+    """One of them gets nobody else's answer, and counts for nobody else's share of the memory."""
+    handler, key = Counter(), new_key()
+    app = web.Application()
+    make_auth(trusted_proxies=["127.0.0.1"], **backend).setup(app)
+    app.router.add_post("/", handler.handle)
+    visitors = ["203.0.113.7", "198.51.100.9", "2001:db8::1", "2001:db8::2", "203.0.113.7"]
+    async with serving(app, DummyCookieJar()) as client:
+        answers = [
+            await Running(client, None).post("/", key, headers={"X-Forwarded-For": address}) for address in visitors
+        ]
+    assert [replayed(each) for each in answers] == [False] * 4 + [True]
+    assert len(handler.runs) == 4
+
+
 async def test_setup_can_leave_it_out(make_auth):
     handler, key = Counter(), new_key()
     app = web.Application()
@@ -71,6 +86,23 @@ async def test_the_auth_object_ends_what_runs_and_closes_the_connections(make_au
     await runner.cleanup()
     assert (handler.runs, handler.at_once) == ([b""], 0)
     await until(lambda: own_redis.connections() == 0)  # Redis notices a little later
+
+
+async def test_an_auth_object_that_is_only_opened_closes_its_middlewares_too(make_auth, own_redis):
+    """Where nothing of it is mounted: `async with auth` is all the life that it has."""
+    auth, handler = make_auth(redis_url=own_redis.url), Counter()
+
+    async def opened(_):
+        async with auth:
+            yield
+
+    app = web.Application(middlewares=[auth.error_middleware(), auth.idempotency_middleware()])
+    app.cleanup_ctx.append(opened)
+    app.router.add_post("/", handler.handle)
+    async with serving(app, DummyCookieJar()) as client:
+        assert (await Running(client, None).post("/", new_key())).status == 201
+        assert own_redis.connections() > 0
+    await until(lambda: own_redis.connections() == 0)
 
 
 async def test_shutting_down_lets_a_request_with_a_client_finish_and_then_closes_the_connections(own_redis):

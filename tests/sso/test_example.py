@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.examples.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("bash") or not shutil.which("cu
 def run(**environment: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRI_", "SSO_"))}
     return subprocess.Popen(
-        [sys.executable, ROOT / "examples/sso/run.py"],
+        [sys.executable, "-m", "examples.sso.run"],
         cwd=ROOT,
         env=kept | {"PYTHONWARNINGS": "error"} | PORTS | environment,
         stdout=subprocess.PIPE,
@@ -34,36 +34,6 @@ def run(**environment: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-class Terminal:
-    """A shell that somebody pastes into. `steps` are the lines that the walkthrough sets in, by their number; 0 are
-    those before the first.
-    """
-
-    def __init__(self, walkthrough: str) -> None:
-        self.steps = [
-            [line.strip() for line in part.splitlines() if line.startswith("    ")]
-            for part in re.split(r"(?m)^\d\. ", walkthrough)
-        ]
-        self.shell = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def paste(self, line: str) -> str:
-        self.shell.stdin.write(f"{line}\necho --done\n")
-        self.shell.stdin.flush()
-        return "".join(iter(self.shell.stdout.readline, "--done\n"))
-
-    def get(self, line: str) -> tuple[int, dict]:
-        """The status and the answer of a line that begins with `get`."""
-        assert line.startswith("get ")
-        body, _, status = self.paste(line).rpartition(" ")
-        return int(status.strip(" []\n")), json.loads(body or "{}")
-
-    def until(self, line: str, good: Callable[[int, dict], bool]) -> tuple[int, dict]:
-        deadline = time.monotonic() + PATIENCE
-        while not good(*(answer := self.get(line))):
-            assert time.monotonic() < deadline, answer
-        return answer
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +54,8 @@ def terminal(example) -> Iterator[Terminal]:
     while not lines or not lines[-1].strip().startswith("get $ORDERS/ready"):
         lines.append(example.stdout.readline())
         assert lines[-1], example.stderr.read()
-    made = Terminal("".join(lines))
-    for line in made.steps[0]:
-        assert made.paste(line) == ""
-    yield made
-    with made.shell as shell:
-        shell.stdin.close()
+    with Terminal("".join(lines)) as made:
+        yield made
 
 
 def kids(answer: dict) -> set[str]:
