@@ -288,14 +288,9 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
-<<<<<<< HEAD
         # Who still waits for a thread when servers cut their connections is refused before that, with 503.
         self._last_call = asyncio.get_running_loop().call_later(_LAST_HASHES, self._context.hasher.close)
-        await self._close_idempotency()
-        await self._context.hooks.close()
-=======
         await self._finish()
->>>>>>> main
 
     async def _check_same_site(self, request: web.Request) -> None:
         await self._cross_site.check(request)
