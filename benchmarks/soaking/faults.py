@@ -1,4 +1,4 @@
-"""Every fault of tests/faults for the databases, under more load, on servers of its own: nothing acknowledged is lost."""
+"""Every fault of tests/faults for the databases, under more load, on servers of its own: nothing is lost."""
 
 from __future__ import annotations
 
