@@ -14,4 +14,6 @@ myst_heading_anchors = 3
 autodoc_typehints = "description"
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"sentri {release}"

@@ -80,10 +80,12 @@ class AuthServer(Auth):
         self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
         self._context = context_of(options, self._keys, clock, self._database)
         self._limits = limits_of(options, self._context, self._database)
-        self._opening = Opening(self._open, self._context.hooks.close, self._close)
+        self._opening = Opening(self._open, self._finish, self._close)
         self._accounts = Accounts(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
-        self._cookies = TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock)
+        self._cookies = TokenCookies(
+            refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
+        )
         self._cross_site = CrossSite(
             trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
         )
@@ -136,6 +138,10 @@ class AuthServer(Auth):
         await self._opening.use()
         await self._keys.ready()
 
+    async def _finish(self) -> None:
+        await self._close_idempotency()
+        await self._context.hooks.close()
+
     async def _close(self) -> None:
         self._context.hasher.close()
         await self._limits.close()
@@ -157,7 +163,7 @@ class AuthServer(Auth):
             context=self._context,
             gates=gatekeeping_of(self._options),
             limits=self._limits,
-            clients=Clients(self._options.trusted_proxies),
+            clients=Clients(self._options.trusted_proxies, logger=self._logger),
             identify=self.identify,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
@@ -204,7 +210,7 @@ class AuthServer(Auth):
         self._serving = True
         self._own_app = app
         try:
-            self._check_middlewares()
+            self._check_wiring(app)
             async with self:
                 if self._options.migrate_on_startup:
                     await self.migrate()
@@ -224,8 +230,7 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
-        await self._close_idempotency()
-        await self._context.hooks.close()
+        await self._finish()
 
     async def _check_same_site(self, request: web.Request) -> None:
         self._cross_site.check(request)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from sentri.accounts.context import Context
@@ -18,6 +19,7 @@ __all__ = [
     "clock_of",
     "key_uri_of",
     "leeway_of",
+    "logger_of",
     "opened",
     "refresh_cookie_of",
     "signing_key_of",
@@ -39,6 +41,11 @@ def valid_roles_of(auth: Auth) -> Collection[str] | None:
 def clock_of(auth: AuthServer | AuthClient) -> Clock:
     """The auth object's source of time."""
     return auth._clock
+
+
+def logger_of(auth: AuthServer | AuthClient) -> logging.Logger:
+    """Where it writes what it has to say."""
+    return auth._logger
 
 
 def access_cookie_of(auth: AuthServer | AuthClient) -> Cookie | None:

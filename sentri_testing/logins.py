@@ -17,7 +17,15 @@ from sentri.randomness import new_id
 from sentri.server import AuthServer
 from sentri.web.cookies import TokenCookies
 from sentri_testing.finding import AnyAuth
-from sentri_testing.inside import access_cookie_of, clock_of, key_uri_of, opened, refresh_cookie_of, valid_roles_of
+from sentri_testing.inside import (
+    access_cookie_of,
+    clock_of,
+    key_uri_of,
+    logger_of,
+    opened,
+    refresh_cookie_of,
+    valid_roles_of,
+)
 from sentri_testing.users import SavedUser, add_user, new_identifier, roles_among
 
 if TYPE_CHECKING:
@@ -76,8 +84,8 @@ async def log_in(auth: AnyAuth, who: Who, issuer: Issuer | None) -> Login:
     if issuer is not None:
         raise ValueError(f"issuer is for client mode; {auth!r} issues its tokens itself")
     pair = await _session(auth, who)
-    cookies = TokenCookies(refresh=refresh_cookie_of(auth), access=access_cookie_of(auth), clock=clock_of(auth))
-    return Login(pair.user, pair.access_token, pair.refresh_token, refresh_cookie_of(auth), _cookies(cookies, pair))
+    refresh = refresh_cookie_of(auth)
+    return Login(pair.user, pair.access_token, pair.refresh_token, refresh, _cookies(auth, refresh, pair))
 
 
 async def _session(server: AuthServer, who: Who) -> TokenPair:
@@ -96,9 +104,7 @@ async def _session(server: AuthServer, who: Who) -> TokenPair:
 async def _with_token(client: AuthClient, who: Who, issuer: Issuer | None) -> Login:
     source = issuer_of(client, issuer)
     pair = await _session(source, who) if isinstance(source, AuthServer) else _issued(client, who, source)
-    cookies = TokenCookies(refresh=None, access=access_cookie_of(client), clock=clock_of(client))
-    refresh_token = pair.refresh_token or None
-    return Login(pair.user, pair.access_token, refresh_token, None, _cookies(cookies, pair))
+    return Login(pair.user, pair.access_token, pair.refresh_token or None, None, _cookies(client, None, pair))
 
 
 def issuer_of(client: AuthClient, issuer: Issuer | None = None) -> Issuer:
@@ -142,7 +148,8 @@ def _issued(client: AuthClient, who: Who, fake: FakeAuthServer) -> TokenPair:
     return TokenPair(token, "", user, expires_at, expires_at)
 
 
-def _cookies(cookies: TokenCookies, pair: TokenPair) -> Mapping[str, Morsel[str]]:
+def _cookies(auth: AuthServer | AuthClient, refresh: Cookie | None, pair: TokenPair) -> Mapping[str, Morsel[str]]:
+    cookies = TokenCookies(refresh=refresh, access=access_cookie_of(auth), clock=clock_of(auth), logger=logger_of(auth))
     response = web.Response()
     cookies.set(response, pair)
     return response.cookies

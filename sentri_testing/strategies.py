@@ -60,16 +60,17 @@ def invalid_identifiers() -> st.SearchStrategy[str]:
 
 
 def passwords() -> st.SearchStrategy[str]:
-    """What a user may take as a password: at least 8 characters, at most 72 bytes in UTF-8."""
-    letters = st.one_of(_letters(), st.characters(exclude_categories=["Cs"]))
+    """What a user may take as a password: at least 8 characters, at most 72 bytes in UTF-8, no NUL."""
+    letters = st.one_of(_letters(), st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
     return st.text(letters, min_size=_LEAST_PASSWORD, max_size=_MOST_PASSWORD).filter(_fits)
 
 
 def invalid_passwords() -> st.SearchStrategy[str]:
-    """What no user may take: too short, or too long for bcrypt."""
+    """What no user may take: too short, too long for bcrypt, or with a NUL."""
     short = st.text(st.characters(exclude_categories=["Cs"]), max_size=_LEAST_PASSWORD - 1)
     long = st.text(_letters(), min_size=_MOST_PASSWORD + 1, max_size=2 * _MOST_PASSWORD)
-    return st.one_of(short, long)
+    with_nul = st.tuples(passwords(), st.just("\0"), st.text(_letters(), max_size=8)).map("".join)
+    return st.one_of(short, long, with_nul)
 
 
 def _fits(password: str) -> bool:

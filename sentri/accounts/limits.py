@@ -17,6 +17,7 @@ from sentri.clock import Clock
 from sentri.config.rate_limit import RateLimit
 from sentri.errors import SentriError
 from sentri.limits import Attempt, Limit, Limiter, Refused
+from sentri.randomness import new_id
 
 __all__ = ["AccountLimits", "Client", "Digests", "Trial"]
 
@@ -170,10 +171,10 @@ class AccountLimits:
         if client.own is None:
             return False
         user = await self._users.by_key(key)
-        if user is None:
-            return False
-        digests = self._digests.all_of("known", user.id, client.own)
-        return await self._addresses.knows(user.id, digests, now=self._clock())
+        # Of nobody the same is asked: else the time that a refusal takes would say whether there is such a user.
+        user_id = new_id() if user is None else user.id
+        digests = self._digests.all_of("known", user_id, client.own)
+        return await self._addresses.knows(user_id, digests, now=self._clock())
 
     async def _trial(
         self, kind: str, limits: Sequence[Limit], on_success: Callable[[Attempt], Awaitable[None]] | None = None
@@ -203,7 +204,7 @@ class AccountLimits:
 
     def _limit(self, kind: str, most: int, *parts: str) -> Limit:
         span = 0.0 if self._rules is None else self._rules.seconds
-        return Limit(self._digests.of(kind, *parts), most, span)
+        return Limit(self._digests.of(kind, *parts), most, span, kind)
 
     def _warn(self) -> None:
         if not self._has_warned:

@@ -47,7 +47,7 @@ async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) ->
     session, user = await _living(context, claims, now, otherwise=session_ended())
     due = now >= session.rotated_at + context.rules.refresh_leeway
     good = (claims.jti == session.jti and (when_due or not due)) or _is_just_spent(context, session, claims, now)
-    if not good:
+    if not good or now >= claims.expires_at:
         return None
     await context.revocation.check(session.id)
     return token_pair(context, session, user)

@@ -121,7 +121,7 @@ class AuthClient(Auth):
         # Whoever makes `authenticate` another one has the last word on every request.
         self._recalls = not self._revocation.asks and type(self).authenticate is AuthClient.authenticate
         if options.access_cookie is not None:
-            cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock)
+            cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock, logger=options.logger)
             self._by_cookie = CookieAuthentication(
                 cookies=cookies,
                 cross_site=CrossSite(trusted=options.trusted_origins or (), secure=cookies.secure, proxies=()),
@@ -203,11 +203,11 @@ class AuthClient(Auth):
         app.on_shutdown.append(self._flush)
         app.cleanup_ctx.append(self._serve)
 
-    async def _serve(self, _: web.Application) -> AsyncIterator[None]:
+    async def _serve(self, app: web.Application) -> AsyncIterator[None]:
         if self._serving:
             raise ConfigurationError("this auth object serves an application already; one auth object serves one")
+        self._check_wiring(app)
         self._serving = True
-        self._check_middlewares()
         keeping = asyncio.create_task(self._keep_keys(await self._keys.tend()))
         try:
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +12,7 @@ from sentri.limits.record import Limit, Refused
 
 __all__ = ["MemoryAttempts"]
 
-_MOST_NAMES: Final = 100_000
+_MOST_NAMES: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -23,24 +23,28 @@ class _Counted:
     made: dict[bytes, float] = field(default_factory=dict)
 
 
+_Names = OrderedDict[bytes, _Counted]
+"""Names of one kind, as they were tried."""
+
+
 class MemoryAttempts:
     """The store of one process. Implements `Attempts`.
 
-    Where it is full, the name that was tried least recently makes room: every one that is counted had a password
-    checked or something made, so filling it takes longer than attempts count.
+    Where it is full, the name that was tried least recently makes room, for names of its kind alone: to try a wrong API
+    key or a name that is taken costs nothing, to try an identifier costs a hash.
 
     Args:
         clock: the source of time.
-        most_names: how many names are known at most.
+        most_names: how many names of one kind are known at most.
     """
 
     def __init__(self, clock: Clock, *, most_names: int = _MOST_NAMES) -> None:
         self._clock = clock
         self._most_names = most_names
-        self._names: OrderedDict[bytes, _Counted] = OrderedDict()  # as they were tried
+        self._kinds: defaultdict[str, _Names] = defaultdict(OrderedDict)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return sum(map(len, self._kinds.values()))
 
     async def count(self, attempt: bytes, limits: Sequence[Limit]) -> Refused | None:
         now = self._clock()
@@ -48,30 +52,33 @@ class MemoryAttempts:
         if waits:
             return Refused(max(waits.values()), frozenset(waits))
         for limit in limits:
-            counted = self._names.setdefault(limit.name, _Counted())
+            names = self._kinds[limit.kind]
+            counted = names.setdefault(limit.name, _Counted())
             counted.made[attempt] = now
             counted.until = max(counted.until, now + limit.span)
-            self._names.move_to_end(limit.name)
-        self._make_room(now)
+            names.move_to_end(limit.name)
+        for names in self._kinds.values():
+            self._make_room(names, now)
         return None
 
     async def give_back(self, attempt: bytes, limits: Collection[Limit]) -> None:
         for limit in limits:
-            counted = self._names.get(limit.name)
+            names = self._kinds[limit.kind]
+            counted = names.get(limit.name)
             if counted is not None:
                 counted.made.pop(attempt, None)
                 if not counted.made:
-                    del self._names[limit.name]
+                    del names[limit.name]
 
     async def reset(self, limits: Collection[Limit]) -> None:
         for limit in limits:
-            self._names.pop(limit.name, None)
+            self._kinds[limit.kind].pop(limit.name, None)
 
     async def close(self) -> None:
         """There is nothing to let go of: attempts count until their time has passed."""
 
     def _wait(self, limit: Limit, now: float) -> float:
-        counted = self._names.get(limit.name)
+        counted = self._kinds[limit.kind].get(limit.name)
         if counted is None:
             return 0.0
         # An attempt of the future is one from before the clock was set back: it counts no longer than any.
@@ -80,9 +87,9 @@ class MemoryAttempts:
             return 0.0
         return list(counted.made.values())[-limit.most] + limit.span - now
 
-    def _make_room(self, now: float) -> None:
-        while self._names:
-            counted = next(iter(self._names.values()))
-            if counted.until > now and len(self._names) <= self._most_names:
+    def _make_room(self, names: _Names, now: float) -> None:
+        while names:
+            counted = next(iter(names.values()))
+            if counted.until > now and len(names) <= self._most_names:
                 return
-            self._names.popitem(last=False)
+            names.popitem(last=False)

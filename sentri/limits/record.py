@@ -17,11 +17,13 @@ class Limit:
         name: whose attempts count together: a digest, nothing that could be read.
         most: attempts.
         span: seconds after which an attempt counts no more.
+        kind: of what is attempted. Where memory is full, a name makes room for names of its kind.
     """
 
     name: bytes
     most: int
     span: float
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class PasswordPolicy:
     def check_new(self, password: object, field: str = "password") -> str:
         """The password, if it may be set. Raises `VALIDATION_ERROR` that names the field."""
         checked = self.check(password, field)
+        if "\0" in checked:  # bcrypt repeats a password and a NUL until it has 72 bytes: `p`, NUL, `p` would equal `p`
+            raise _refused(field, "must not have a NUL character")
         if len(checked) < self.least:
             raise _refused(field, f"must have at least {self.least} characters")
         if checked.lower() in self.common:

@@ -82,14 +82,15 @@ class Bcrypt:
         return form is not None and int(form[1]) <= max(_BCRYPT_MOST, self._rounds)
 
     def verify(self, password: str, hashed: str) -> bool:
-        # bcrypt reads no further than 72 bytes: a longer password is compared for the time that it takes, and is wrong.
+        # bcrypt reads 72 bytes: of a longer password the first ones, of a shorter one repetitions, a NUL between. So a
+        # password that is longer, or has a NUL itself, is compared for the time that it takes, and is wrong.
         given = password.encode()
         try:
             matches = bcrypt.checkpw(given[:_BCRYPT_BYTES], hashed.encode())
         except ValueError:  # it only looks like a hash: its cost or its salt is none
             bcrypt.checkpw(given[:_BCRYPT_BYTES], self.nobody.encode())
             return False
-        return matches and len(given) <= _BCRYPT_BYTES
+        return matches and len(given) <= _BCRYPT_BYTES and b"\0" not in given
 
     def is_cheaper(self, hashed: str) -> bool:
         form = _BCRYPT.fullmatch(hashed)

@@ -18,13 +18,14 @@ from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.web.bearer import bearer_token, no_token
+from sentri.web.bypassed import check_routes, starting_application
 from sentri.web.errors import ErrorMiddleware, OnUnhandled
 from sentri.web.gates import Gate
 from sentri.web.guards import Check, Guard, GuardedHandler, Guards
 from sentri.web.idempotency import Authority, IdempotencyMiddleware, Treatment
 from sentri.web.idempotency_creating import MiddlewareKeywords, middleware_of
 from sentri.web.identifying import Authentication, CookieAuthentication
-from sentri.web.protecting import ProtectMiddleware, mark_public
+from sentri.web.protecting import ProtectMiddleware, is_public, mark_public
 from sentri.web.request_keys import USER, OwnKey, publish
 
 __all__ = ["AUTH", "Auth", "authorize", "current_user", "permit", "protect"]
@@ -271,9 +272,17 @@ class Auth(ABC):
             self._logger.exception("The permission check %r gave no answer; the request was refused.", check)
             raise SentriError("INTERNAL_ERROR", "The permission could not be checked.") from error
 
-    def _check_middlewares(self) -> None:
+    def _check_wiring(self, app: web.Application) -> None:
+        """Raises `CONFIGURATION_ERROR` for what would leave open a route that was meant to be guarded.
+
+        Args:
+            app: that starts, or one in it.
+        """
         for middleware in self._protecting:
             middleware.check_applications()
+        check_routes(
+            starting_application() or app, (self._guards, _late), is_public=lambda handler: is_public(handler, self)
+        )
 
 
 AUTH: Final[web.AppKey[Auth]] = web.AppKey("sentri.auth", Auth)

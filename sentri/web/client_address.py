@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,16 @@ from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 __all__ = ["Clients"]
 
 X_FORWARDED_FOR: Final = "X-Forwarded-For"
+_PRIVATE: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10"),
+            *("::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
+"""Where reverse proxies are: loopback, private (RFC 1918, 4193), link-local, and what providers share (RFC 6598)."""
 
 
 class Clients:
@@ -23,27 +34,43 @@ class Clients:
     Args:
         proxies: whose `X-Forwarded-For` and `Forwarded` are believed, read from the right: what is left of the first
             address that is no proxy's was written by whoever sent the request.
+        logger: is told once of a proxy that says two things.
     """
 
-    def __init__(self, proxies: Sequence[Network] | None) -> None:
+    def __init__(self, proxies: Sequence[Network] | None, *, logger: logging.Logger) -> None:
         self._proxies = None if proxies is None else tuple(proxies)
+        self._logger = logger
+        self._has_warned = False
 
     def of(self, request: web.BaseRequest) -> Client:
         """Where the request comes from.
 
         A private or loopback peer is a proxy, as far as anybody knows, and all its clients have its address; so has a
-        trusted proxy that says nothing, or several things.
+        trusted proxy that says nothing. Where one says two things, one of them is the client's own claim, and nobody
+        knows which: all such requests together are one client, so that no limit is opened by a header.
         """
         peer = address_of(request.remote or "")
         if peer is None:  # a Unix socket
             return Client("", None, None)
         if self._proxies is None:
-            return _client(peer, shared=not peer.is_global)
+            return _client(peer, shared=is_among(peer, _PRIVATE))
         if not is_among(peer, self._proxies):
             return _client(peer, shared=False)
         found = {_from_right(hops, self._proxies) for hops in _hops(request) if hops}
-        address = found.pop() if len(found) == 1 else None
+        if len(found) > 1:
+            self._warn()
+            return _client(peer, shared=False)
+        address = found.pop() if found else None
         return _client(peer, shared=True) if address is None else _client(address, shared=False)
+
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            self._logger.warning(
+                "A proxy of trusted_proxies passes on X-Forwarded-For and Forwarded, which name two addresses: such "
+                "requests count together in the rate limits per address. Let it remove the header that it does not "
+                "write itself."
+            )
 
 
 def _client(address: Address, *, shared: bool) -> Client:

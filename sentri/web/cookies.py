@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Final
@@ -18,13 +19,19 @@ _MOST_OF_ONE_NAME: Final = 4
 """Cookies of one name that are tried: another path or a subdomain can plant more, and each costs a verification."""
 
 
+_MOST_BYTES: Final = 4096
+"""Of name and value together: browsers ignore a larger cookie, and keep the one that they have (RFC 6265bis, 5.7)."""
+
+
 class TokenCookies:
     """The refresh and the access cookie of one auth object, as far as they are configured."""
 
-    def __init__(self, *, refresh: Cookie | None, access: Cookie | None, clock: Clock) -> None:
+    def __init__(self, *, refresh: Cookie | None, access: Cookie | None, clock: Clock, logger: logging.Logger) -> None:
         self.refresh = refresh
         self.access = access
         self._clock = clock
+        self._logger = logger
+        self._told = False
 
     @property
     def secure(self) -> bool:
@@ -40,7 +47,10 @@ class TokenCookies:
         return () if self.refresh is None else _values(request, self.refresh.name)
 
     def set(self, response: web.StreamResponse, pair: TokenPair) -> None:
-        """Give the browser the tokens, each for as long as it lives."""
+        """Give the browser the tokens, each for as long as it lives.
+
+        One that no browser would keep is cleared instead: a token of somebody else's must not stay in its place.
+        """
         if self.refresh is not None:
             self._set(response, self.refresh, pair.refresh_token, pair.refresh_expires_at)
         if self.access is not None:
@@ -51,14 +61,7 @@ class TokenCookies:
         """Make the browser forget both, with the attributes that they were set with."""
         for cookie in (self.refresh, self.access):
             if cookie is not None:
-                response.del_cookie(
-                    cookie.name,
-                    path=cookie.path,
-                    domain=cookie.domain,
-                    secure=cookie.secure,
-                    httponly=cookie.http_only,
-                    samesite=cookie.same_site,
-                )
+                _clear(response, cookie)
         response.headers[hdrs.CACHE_CONTROL] = "no-store"
 
     def set_headers(self, pair: TokenPair) -> Sequence[tuple[str, str]]:
@@ -74,6 +77,11 @@ class TokenCookies:
         return _headers(response)
 
     def _set(self, response: web.StreamResponse, cookie: Cookie, token: str, expires_at: int) -> None:
+        size = len(cookie.name) + len(token)  # ASCII, both
+        if size > _MOST_BYTES:
+            self._tell(cookie, size)
+            _clear(response, cookie)
+            return
         response.set_cookie(
             cookie.name,
             token,
@@ -84,6 +92,28 @@ class TokenCookies:
             httponly=cookie.http_only,
             samesite=cookie.same_site,
         )
+
+    def _tell(self, cookie: Cookie, size: int) -> None:
+        if not self._told:
+            self._told = True
+            self._logger.warning(
+                "The cookie %s of somebody would have %d bytes and was not set: browsers keep %d. Fewer or shorter"
+                " roles make it smaller; without it each of their requests is refreshed.",
+                cookie.name,
+                size,
+                _MOST_BYTES,
+            )
+
+
+def _clear(response: web.StreamResponse, cookie: Cookie) -> None:
+    response.del_cookie(
+        cookie.name,
+        path=cookie.path,
+        domain=cookie.domain,
+        secure=cookie.secure,
+        httponly=cookie.http_only,
+        samesite=cookie.same_site,
+    )
 
 
 def _headers(response: web.Response) -> Sequence[tuple[str, str]]:

@@ -20,7 +20,7 @@ from aiohttp import hdrs, web
 from sentri.identity import AuthUser
 from sentri.web.request_keys import OwnKey, publish
 
-__all__ = ["Ahead", "Config", "Gate", "ask_ahead", "asking_ahead", "gates_around", "is_plain_view", "mark"]
+__all__ = ["Ahead", "Config", "Gate", "ask_ahead", "asking_ahead", "gate_of", "gates_around", "is_plain_view", "mark"]
 
 Config = Mapping[str | web.AppKey[Any], Any]
 """What an application and its parents keep, the nearest first: `request.config_dict`."""
@@ -207,7 +207,7 @@ def gates_around(handler: Any, method: str) -> Iterator[Gate]:
 
 def _around_function(function: Any) -> Iterator[Gate]:
     while function is not None:
-        gate = _gate_of(function)
+        gate = gate_of(function)
         if gate is not None:
             yield gate
             function = gate.inside
@@ -223,7 +223,7 @@ def _around_view(view: type) -> Iterator[Gate]:
     for cls in view.__mro__:
         own = vars(cls).get("__await__")
         while own is not None:
-            gate = _gate_of(own)
+            gate = gate_of(own)
             if gate is None:  # a plain one, which may or may not go on to the next class
                 return
             yield gate
@@ -233,12 +233,13 @@ def _around_view(view: type) -> Iterator[Gate]:
 def is_plain_view(view: type) -> bool:
     """Whether aiohttp alone chooses the method that is run: guards around methods stand in nobody's way else."""
     return not any(
-        "_iter" in vars(cls) or ("__await__" in vars(cls) and _gate_of(vars(cls)["__await__"]) is None)
+        "_iter" in vars(cls) or ("__await__" in vars(cls) and gate_of(vars(cls)["__await__"]) is None)
         for cls in view.__mro__[: view.__mro__.index(web.View)]
     )
 
 
-def _gate_of(function: Any) -> Gate | None:
+def gate_of(function: Any) -> Gate | None:
+    """The guard that the function is; None for what is none."""
     # `functools.wraps` copies marks along: one counts only on the function that it was made for.
     gate, marked = getattr(function, "__dict__", {}).get(_MARK, (None, None))
     return gate if marked is function else None

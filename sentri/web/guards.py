@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
+from sentri.web.bypassed import remember_guarded
 from sentri.web.gates import Config, Gate, mark
 from sentri.web.request_keys import publish
 
@@ -151,7 +152,9 @@ class Guards:
         def guard(handler: GuardedHandler, /) -> GuardedHandler:
             if isinstance(handler, type):
                 return cast("GuardedHandler", _guarded_view(handler, gate_before))
-            return cast("GuardedHandler", _guarded_function(handler, gate_before))
+            guarded = _guarded_function(handler, gate_before)
+            remember_guarded(handler, self)
+            return cast("GuardedHandler", guarded)
 
         return guard
 

@@ -18,7 +18,7 @@ from sentri.identity import AuthUser
 from sentri.web.gates import Gate
 from sentri.web.guards import Guards, is_open_preflight
 
-__all__ = ["ProtectMiddleware", "RoutePattern", "mark_public"]
+__all__ = ["ProtectMiddleware", "RoutePattern", "is_public", "mark_public"]
 
 _MARK: Final = "__sentri_public__"
 _IN_BRACES: Final = re.compile(r"\{(?:[^{}]|\{[^{}]*\})*\}")
@@ -36,7 +36,8 @@ def mark_public(handler: Any, owner: object) -> Any:
     return marked
 
 
-def _is_marked(thing: object, owner: object) -> bool:
+def is_public(thing: object, owner: object) -> bool:
+    """Whether `mark_public` has marked it for this owner."""
     # A class counts only by its own mark: a subclass of a public View is not public by accident.
     return any(mark is owner for mark in getattr(thing, "__dict__", {}).get(_MARK, ()))
 
@@ -108,9 +109,9 @@ class ProtectMiddleware:
 
     def is_public(self, handler: object, method: str) -> bool:
         """Whether the handler of a route is marked public, or the method of a View that such a request runs."""
-        if _is_marked(handler, self._owner):
+        if is_public(handler, self._owner):
             return True
-        return isinstance(handler, type) and _is_marked(vars(handler).get(method.lower()), self._owner)
+        return isinstance(handler, type) and is_public(vars(handler).get(method.lower()), self._owner)
 
     def check_applications(self) -> None:
         """Check every living application that has this middleware in its list.

@@ -171,6 +171,31 @@ def lives(response) -> tuple[int, int]:
     return tuple(int(found[name].attributes["max-age"]) for name in ("refresh_token", "access_token"))
 
 
+# --- how large
+
+
+async def test_what_no_browser_would_keep_is_cleared_instead(start, caplog):
+    """They ignore a cookie of more than 4,096 bytes, and go on with the one of whoever was there before."""
+    roles = tuple(f"one-role-of-some-letters-{n:02}" for n in range(100))
+    site = await start(valid_roles=roles)
+    ann, bob = await site.api.user("ann", roles=roles[:60]), await site.api.user("bob", roles=roles)
+    small = await site.send("POST", "/auth/login", json={"identifier": "ann", "password": PASSWORD})
+    assert len(cookies_of(small)["access_token"].value) > 2500
+    large = await site.send("POST", "/auth/login", taken(small), json={"identifier": "bob", "password": PASSWORD})
+    token = (await large.json())["data"]["accessToken"]
+    assert len("access_token") + len(token) > 4096
+    found = cookies_of(large)
+    assert found["access_token"].is_cleared
+    assert found["access_token"].kept == cookies_of(small)["access_token"].kept
+    browser = shown(refresh_token=found["refresh_token"].value)
+    for _ in range(2):
+        response = await site.send("GET", "/profile", browser)
+        assert (await response.json())["id"] == bob.id != ann.id
+    told = [record.getMessage() for record in caplog.records if "browsers keep 4096" in record.getMessage()]
+    assert len(told) == 1
+    assert token not in told[0]
+
+
 # --- what travels where
 
 

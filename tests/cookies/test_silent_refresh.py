@@ -179,6 +179,19 @@ async def test_an_old_request_is_answered_with_the_successor(site, clock):
     assert await site.rotations(pair) == 1
 
 
+async def test_an_expired_predecessor_is_good_for_nothing(start, clock):
+    """No more than `POST /refresh` takes it, though its session lives on and the leeway has not passed."""
+    site = await start(refresh_expires_in="20m")
+    pair = await site.log_in()
+    clock.advance(20 * 60 - 10)
+    first = await site.send("GET", "/profile", shown(pair))
+    assert is_refreshed(first)
+    clock.advance(11)
+    for method, path in (("GET", "/profile"), ("POST", "/auth/refresh")):
+        await assert_error(await site.send(method, path, shown(pair)), 401, "TOKEN_EXPIRED")
+    assert (await site.send("GET", "/profile", taken(first))).status == 200
+
+
 @DATABASES
 async def test_parallel_requests_agree(site):
     """Eight with one expired token: all pass, one rotation, and the cookies of any of them work."""

@@ -82,8 +82,14 @@ async def _disable(api):
     await api.api.disable(api.user.user.id)
 
 
+async def _delete(api):
+    """Behind the server's back."""
+    sql = api.api.database.driver.sql("DELETE FROM sentri_users WHERE id = ?")
+    assert await api.api.database.call(lambda session: session.run(sql, api.user.user.id)) == 1
+
+
 @ALL
-@pytest.mark.parametrize("end", [_log_out, _log_out_everywhere, _change_password, _disable])
+@pytest.mark.parametrize("end", [_log_out, _log_out_everywhere, _change_password, _disable, _delete])
 async def test_refuses_the_next_request_after(guarded, end):
     api = await guarded(wire)
     assert await api.status("GET", "/it", api.user) == 200

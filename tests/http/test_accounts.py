@@ -57,6 +57,13 @@ async def test_the_life_of_an_account(auth):
     assert await accounts.logout_all(user.id) == 2
 
 
+async def test_a_new_database_has_no_user(auth, database):
+    """Nobody, and so no password that everybody knows."""
+    await auth.migrate()
+    for table in ("sentri_users", "sentri_sessions"):
+        assert not await database.call(lambda session, table=table: session.rows(f"SELECT id FROM {table}"))
+
+
 async def test_a_trusted_caller_needs_no_api_key_and_may_give_any_role(make_auth):
     async with make_auth(api_key="k" * 32, registration=False, registration_roles=()) as auth:
         assert (await auth.accounts.register("Ann", PASSWORD, ["admin"])).roles == ("admin",)

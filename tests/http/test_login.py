@@ -150,6 +150,11 @@ async def test_a_hash_from_elsewhere_logs_in(api, ann, prefix):
     await assert_error(await api.login("Ann", "wrong horse"), 401, "INVALID_CREDENTIALS")
 
 
+async def test_a_password_does_not_expire(api, ann, clock):
+    clock.advance(10 * 365 * 86400)
+    await data_of(await api.login("Ann"))
+
+
 async def test_a_bearer_token_changes_nothing_about_a_login(api, ann):
     response = await api.post("/auth/login", {"identifier": "Ann", "password": PASSWORD}, token="garbage")
     await data_of(response)

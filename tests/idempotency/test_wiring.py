@@ -73,6 +73,23 @@ async def test_the_auth_object_ends_what_runs_and_closes_the_connections(make_au
     await until(lambda: own_redis.connections() == 0)  # Redis notices a little later
 
 
+async def test_an_auth_object_that_is_only_opened_closes_its_middlewares_too(make_auth, own_redis):
+    """Where nothing of it is mounted: `async with auth` is all the life that it has."""
+    auth, handler = make_auth(redis_url=own_redis.url), Counter()
+
+    async def opened(_):
+        async with auth:
+            yield
+
+    app = web.Application(middlewares=[auth.error_middleware(), auth.idempotency_middleware()])
+    app.cleanup_ctx.append(opened)
+    app.router.add_post("/", handler.handle)
+    async with serving(app, DummyCookieJar()) as client:
+        assert (await Running(client, None).post("/", new_key())).status == 201
+        assert own_redis.connections() > 0
+    await until(lambda: own_redis.connections() == 0)
+
+
 async def test_shutting_down_lets_a_request_with_a_client_finish_and_then_closes_the_connections(own_redis):
     handler, key = Counter(), new_key()
     handler.gate.clear()

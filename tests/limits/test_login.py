@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
-from sentri import SentriError
+from sentri import SentriError, wiring
+from sentri.limits import MemoryAttempts
+from sentri.storage.database import Database
 from sentri.storage.failures import Fault, Nature, StorageError
 from sentri.storage.known_addresses import KnownAddresses
 from tests.limits.visiting import HERE, THERE, WRONG, Visitors, assert_limited
@@ -113,6 +116,53 @@ async def test_the_owner_comes_in_from_where_they_were_before(visit, clock):
     clock.advance(91 * 86400)
     for number in range(3):
         await visitors.fail("Ann", 1, f"192.0.2.{number}")
+    await assert_limited(await visitors.login("Ann"))
+
+
+async def test_the_table_of_addresses_says_nothing_of_anybody(visit):
+    """The same address of two users has two digests: nobody who reads the table learns that they live together."""
+    visitors = await visit()
+    for name in ("Ann", "Bob"):
+        await visitors.api.user(name)
+        await data_of(await visitors.login(name))
+    rows = await visitors.api.database.call(lambda session: session.rows("SELECT * FROM sentri_known_addresses"))
+    assert len({row["digest"] for row in rows}) == 2
+    kept = repr([dict(row) for row in rows])
+    assert HERE not in kept
+    assert bytes(map(int, HERE.split("."))).hex() not in kept
+
+
+async def test_an_identifier_that_is_full_takes_the_same_look_ups_whether_somebody_has_it_or_not(visit, monkeypatch):
+    """Refusals do not count, so they can be timed as often as anybody likes."""
+    visitors = await visit({"max_identifier_attempts": 1})
+    await visitors.api.user("Ann")
+    asked = []
+    call = Database.call
+
+    async def counted(self, work, **more):
+        asked.append(self)
+        return await call(self, work, **more)
+
+    monkeypatch.setattr(Database, "call", counted)
+    found = []
+    for identifier in ("Ann", "nobody"):
+        await visitors.fail(identifier, 1, THERE)
+        asked.clear()
+        await assert_limited(await visitors.login(identifier))
+        found.append(len(asked))
+    assert found[0] == found[1] > 0
+
+
+async def test_what_costs_nothing_pushes_no_identifier_out(visit, backend, monkeypatch):
+    """Memory is bounded, and a wrong API key or a name that is taken is tried from many addresses in no time."""
+    if backend:
+        pytest.skip("Redis is bounded by its own memory")
+    monkeypatch.setattr(wiring, "MemoryAttempts", functools.partial(MemoryAttempts, most_names=10))
+    visitors = await visit({"max_identifier_attempts": 1})
+    await visitors.api.user("Ann")
+    await visitors.fail("Ann", 1, THERE)
+    for number in range(20):
+        await assert_error(await visitors.register("Ann", f"192.0.2.{number}"), 409, "USER_ALREADY_EXISTS")
     await assert_limited(await visitors.login("Ann"))
 
 

@@ -62,6 +62,14 @@ async def test_what_is_longer_than_bcrypt_reads_is_wrong_and_costs_as_much(hashe
     assert asked == [(b"x" * 72, PASSWORD_HASH.encode())]
 
 
+async def test_what_bcrypt_takes_for_a_repetition_is_wrong(hasher):
+    """It reads a password and a NUL, again and again, to the 72nd byte."""
+    repeated = f"{PASSWORD}\0{PASSWORD}"
+    assert bcrypt.checkpw(repeated.encode(), PASSWORD_HASH.encode())
+    assert not await hasher.verify(repeated, PASSWORD_HASH)
+    assert await hasher.verify(PASSWORD, PASSWORD_HASH)
+
+
 UNBEARABLE = [
     "$2b$17" + PASSWORD_HASH[6:],
     "$2b$31" + PASSWORD_HASH[6:],
