@@ -10,10 +10,11 @@ PYTEST_ARGS ?=
 TEST_PROCESSES ?= auto
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso example-chat example-master browser screenshot test bench growth check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso example-chat example-master browser screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ bench: setup ## what sentri costs beside bare aiohttp and code by hand (BENCH_AR
 growth: setup ## what grows with users, connections and roles (BENCH_ARGS="users --databases postgres --draw docs/images", --quick)
 	$(BIN)/python -m benchmarks.growth $(BENCH_ARGS)
 
+soak: setup ## long runs that prove a promise or fail (SOAK_ARGS="hostile", "fuzz --json FILE", --quick)
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
+
 check: lint types layers migrations docs committed ## everything but the tests: style, types, layers, migrations, docs
 
 lint: setup
@@ -108,7 +112,7 @@ wheel: setup ## build sdist and wheel, install the wheel into an empty environme
 lock: ## write the newest versions that pyproject.toml allows to requirements/dev.txt
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install -qq --upgrade 'pip>=25.1'
-	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,cli,testing]'
+	.venv-lock/bin/python -m pip install -qq --group dev --editable '.[mysql,argon2,otel,cli,testing]'
 	echo '# Written by `make lock`; every other target installs exactly this.' > requirements/dev.txt
 	.venv-lock/bin/python -m pip freeze --exclude-editable >> requirements/dev.txt
 	rm -r .venv-lock

@@ -36,6 +36,9 @@ SENTRI_ERROR_STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "INTERNAL_ERROR": 500,
         "SERVICE_UNAVAILABLE": 503,
         "KEYS_UNAVAILABLE": 503,
+        "USER_IN_USE": 409,
+        "OWN_ACCOUNT": 409,
+        "IMPORT_REFUSED": 422,
         "IDEMPOTENCY_CONFLICT": 409,
         "IDEMPOTENCY_MISMATCH": 422,
     }

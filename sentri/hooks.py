@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sentri.finishing import finish
@@ -35,13 +35,23 @@ class HookRunner:
 
     async def tell(self, name: str, *what: object) -> None:
         """Call the hook `name`, if there is one."""
+        await self.wait([self.begin(name, *what)])
+
+    def begin(self, name: str, *what: object) -> asyncio.Task[None] | None:
+        """Call the hook `name`, if there is one, without waiting for it."""
         hook = self._hooks.get(name)
         if hook is None:
-            return
+            return None
         task = asyncio.create_task(self._run(name, hook, what))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        await asyncio.wait({task}, timeout=self._timeout)
+        return task
+
+    async def wait(self, begun: Iterable[asyncio.Task[None] | None]) -> None:
+        """Wait for what was begun, `timeout` seconds for all of it."""
+        tasks = [task for task in begun if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._timeout)
 
     async def _run(self, name: str, hook: Callable[..., Any], what: tuple[object, ...]) -> None:
         try:

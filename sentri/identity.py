@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AuthUser", "RefreshClaims", "TokenPair"]
+__all__ = ["AuthUser", "Client", "RefreshClaims", "TokenPair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,21 @@ class AuthUser:
     def to_dict(self) -> dict[str, Any]:
         """`{"id", "identifier", "roles"}`, the shape that every endpoint answers with; ready for JSON."""
         return {"id": self.id, "identifier": self.identifier, "roles": list(self.roles)}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from.
+
+    Attributes:
+        name: an address of IPv4, a /64 of IPv6.
+        own: the same, where it is this client's and not that of everybody behind a proxy.
+        wide: the /48 of IPv6 around it.
+    """
+
+    name: str
+    own: str | None
+    wide: str | None
 
 
 @dataclass(frozen=True, slots=True)

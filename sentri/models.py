@@ -77,7 +77,11 @@ class CaseSensitiveText(fields.CharField[str]):
 
 
 class User(Model):
-    """Somebody who can log in."""
+    """Somebody who can log in.
+
+    On PostgreSQL the migrations make an index more, `sentri_users_by_key`: it has the keys in the order of their bytes,
+    as those of the other databases have them anyway.
+    """
 
     id = fields.UUIDField(primary_key=True)
     identifier = fields.CharField(max_length=255)
@@ -95,7 +99,10 @@ class User(Model):
 
 
 class Session(Model):
-    """One login. Its refresh tokens follow one another: `jti` is good, `previous_jti` was its predecessor."""
+    """One login. Its refresh tokens follow one another: `jti` is good, `previous_jti` was its predecessor.
+
+    `device` and `address` are what the login's request said of itself.
+    """
 
     id = fields.UUIDField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(User, related_name="sessions", db_index=True)
@@ -104,6 +111,8 @@ class Session(Model):
     jti = CaseSensitiveText(max_length=32)
     previous_jti = CaseSensitiveText(max_length=32, null=True)
     rotated_at = UtcDatetime()
+    device = fields.CharField(max_length=255, null=True)
+    address = CaseSensitiveText(max_length=45, null=True)
 
     class Meta:
         table = "sentri_sessions"

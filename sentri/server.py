@@ -10,6 +10,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from sentri.accounts import authenticating
+from sentri.accounts.administration.sessions import SessionAdministration
+from sentri.accounts.administration.users import UserAdministration
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import check_id
 from sentri.clock import Clock
@@ -27,22 +29,28 @@ from sentri.opening import Opening
 from sentri.randomness import new_jti
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
+from sentri.telemetry import telemetry_of
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
+from sentri.web.carrying_out import CarryingOut
 from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
+from sentri.web.denials import Denials
+from sentri.web.endpoints.context import WebContext
+from sentri.web.endpoints.serving import Served
+from sentri.web.endpoints.table import ENDPOINTS
 from sentri.web.errors import OnUnhandled, SubApplicationErrors
 from sentri.web.gates import Gate
-from sentri.web.handlers import Endpoints
 from sentri.web.idempotency import Treatment
 from sentri.web.identifying import Authentication, CookieAuthentication
+from sentri.web.openapi import describe
 from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
-from sentri.wiring import context_of, gatekeeping_of, keys_of, limits_of
+from sentri.wiring import context_of, digests_of, events_of, gatekeeping_of, hooks_of, keys_of, limits_of
 
 __all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
 
@@ -72,28 +80,57 @@ class AuthServer(Auth):
         database: Database | None = None,
         keys: Keys | None = None,
     ) -> None:
-        super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
-        self._options = options
         self._clock = clock = clock or options.clock
+        hooks, digests = hooks_of(options), digests_of(options)
+        telemetry = telemetry_of(on=options.telemetry)
+        self._events = events_of(options, hooks, digests, clock, telemetry)
+        self._clients = Clients(options.trusted_proxies, logger=options.logger)
+        super().__init__(
+            valid_roles=options.valid_roles,
+            callback_timeout=options.hook_timeout,
+            logger=options.logger,
+            denials=Denials(self._events, self._clients),
+            telemetry=telemetry,
+        )
+        self._options = options
         self._key_times = key_times or KeyTimes()
-        self._database = database or Database(options.db, logger=options.logger)
-        self._keys = keys or keys_of(options, self._database, clock, self._key_times, algorithm_stated=algorithm_stated)
-        self._context = context_of(options, self._keys, clock, self._database)
-        self._limits = limits_of(options, self._context, self._database)
+        self._database = database or Database(options.db, logger=options.logger, telemetry=telemetry)
+        self._keys = keys or keys_of(
+            options,
+            self._database,
+            clock,
+            self._key_times,
+            events=self._events,
+            algorithm_stated=algorithm_stated,
+        )
+        self._context = context_of(
+            options, self._keys, clock, self._database, hooks=hooks, events=self._events, telemetry=telemetry
+        )
+        self._limits = limits_of(options, self._context, self._database, digests)
         self._opening = Opening(self._open, self._finish, self._close)
         self._accounts = Accounts(self._context, self._use)
+        self._users = UserAdministration(self._context, self._use)
+        self._sessions = SessionAdministration(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
         self._cookies = TokenCookies(
             refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
         )
         self._cross_site = CrossSite(
-            trusted=options.trusted_origins or (), secure=self._cookies.secure, proxies=options.trusted_proxies or ()
+            trusted=options.trusted_origins or (),
+            secure=self._cookies.secure,
+            proxies=options.trusted_proxies or (),
+            denials=self._denials,
         )
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
+        self._carrying_out = CarryingOut(
+            concerns=lambda request: self.owns(request.match_info.route),
+            may_stop=self._context.hasher.has_in_line,
+            logger=options.logger,
+        )
         self._own_app: web.Application | None = None
-        self._own_routes: frozenset[web.AbstractRoute] = frozenset()
+        self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
 
     @property
@@ -140,6 +177,7 @@ class AuthServer(Auth):
 
     async def _finish(self) -> None:
         await self._close_idempotency()
+        await self._carrying_out.close()
         await self._context.hooks.close()
 
     async def _close(self) -> None:
@@ -157,31 +195,43 @@ class AuthServer(Auth):
         It opens the auth object when the application starts, migrates (`migrate_on_startup`), and closes it at the
         end. A second mount raises `CONFIGURATION_ERROR` at start-up.
         """
-        by_cookie = self._by_cookie
-        endpoints = Endpoints(
-            services=self._services,
-            context=self._context,
-            gates=gatekeeping_of(self._options),
-            limits=self._limits,
-            clients=Clients(self._options.trusted_proxies, logger=self._logger),
-            identify=self.identify,
-            published=lambda: self._keys.ring().published(),
-            keys_max_age=self._key_times.max_age,
-            verify=self._verify_expired_or_not,
-            carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
+        context = self._web_context()
+        built = build_app(
+            [Served(endpoint, context) for endpoint in ENDPOINTS if endpoint.offered(self._options)],
+            SubApplicationErrors(self._logger, self._report, events=self._events, clients=self._clients),
+            same_site=self._same_site if self._has_cookies else None,
         )
-        errors = SubApplicationErrors(self._logger, self._report)
-        app = build_app(
-            endpoints,
-            errors,
-            registration=self._options.registration,
-            cross_site=self._cross_site if self._has_cookies else None,
-        )
-        self._own_routes |= frozenset(app.router.routes())
+        self._own_routes |= built.served
+        app = built.app
+        app.middlewares.append(self._carrying_out)
         app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
         app.on_shutdown.append(self._flush)
         return app
+
+    def _web_context(self) -> WebContext:
+        by_cookie = self._by_cookie
+        return WebContext(
+            services=self._services,
+            accounts=self._context,
+            gates=gatekeeping_of(self._options),
+            limits=self._limits,
+            clients=self._clients,
+            denials=self._denials,
+            identify=self.identify,
+            published=lambda: self._keys.ring().published(),
+            keys_max_age=self._key_times.max_age,
+            described=self.openapi,
+            verify=self._verify_expired_or_not,
+            carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
+        )
+
+    def openapi(self, prefix: str = "/auth") -> dict[str, Any]:
+        """The OpenAPI 3.1 document of the endpoints as they are configured, mounted under `prefix`; ready for JSON.
+
+        Needs no database. `GET /openapi.json` answers with the same.
+        """
+        return describe(self._options, prefix)
 
     def setup(
         self,
@@ -233,7 +283,7 @@ class AuthServer(Auth):
         await self._finish()
 
     async def _check_same_site(self, request: web.Request) -> None:
-        self._cross_site.check(request)
+        await self._cross_site.check(request)
 
     def _warn(self) -> None:
         if self._options.cookie and self._options.access_cookie and self._options.refresh_leeway == 0:
@@ -256,21 +306,19 @@ class AuthServer(Auth):
         }
 
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:
-        endpoints = self._endpoints_of(match)
-        if endpoints is None:
+        served = self._own_routes.get(match.route)
+        if served is None:
             return Treatment.HOST
-        return Treatment.TOKENS if match.handler in endpoints.of_tokens else Treatment.OWN
+        return Treatment.TOKENS if served.endpoint.of_tokens else Treatment.OWN
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
-        endpoints = self._endpoints_of(match)
-        if endpoints is None:
+        served = self._own_routes.get(match.route)
+        if served is None:
             return ()
-        return (self._same_site, endpoints.gate) if self._has_cookies else (endpoints.gate,)
-
-    def _endpoints_of(self, match: web.UrlMappingMatchInfo) -> Endpoints | None:
-        """Whose endpoint the request was matched to, if it is one of ours."""
-        owner = getattr(match.handler, "__self__", None)
-        return owner if match.route in self._own_routes and isinstance(owner, Endpoints) else None
+        return (self._same_site, served.gate) if self._has_cookies else (served.gate,)
 
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool:
         """Whether it is one of our endpoints, or nothing at all below our mount point. What a host adds to our
@@ -341,6 +389,16 @@ class AuthServer(Auth):
     def accounts(self) -> Accounts:
         """The built-in services as Python functions, for trusted callers."""
         return self._accounts
+
+    @property
+    def users(self) -> UserAdministration:
+        """Users for those who administer them: listing, making, importing, disabling, deleting."""
+        return self._users
+
+    @property
+    def sessions(self) -> SessionAdministration:
+        """Sessions for those who look after them: listing and revoking."""
+        return self._sessions
 
     @property
     def keys(self) -> ServerKeys:

@@ -6,10 +6,11 @@ import hashlib
 import secrets
 
 from sentri.accounts.context import Context, Rules
-from sentri.accounts.limits import AccountLimits, Digests
+from sentri.accounts.limits import AccountLimits
 from sentri.accounts.purging import Purging
 from sentri.clock import Clock, timer_of
 from sentri.config.options import ServerOptions
+from sentri.digests import Digests
 from sentri.errors import ConfigurationError
 from sentri.hooks import HookRunner
 from sentri.keys.algorithms import algorithm_named
@@ -30,11 +31,13 @@ from sentri.storage.known_addresses import KnownAddresses
 from sentri.storage.sessions import Sessions
 from sentri.storage.signing_keys import SigningKeys
 from sentri.storage.users import Users
+from sentri.telemetry import Telemetry
+from sentri.telling import Events
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
-from sentri.web.handlers import Gatekeeping
+from sentri.web.endpoints.context import Gatekeeping
 
-__all__ = ["context_of", "gatekeeping_of", "keys_of", "limits_of"]
+__all__ = ["context_of", "digests_of", "events_of", "gatekeeping_of", "hooks_of", "keys_of", "limits_of"]
 
 
 def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
@@ -47,9 +50,36 @@ def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
     )
 
 
-def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Database) -> Context:
+def digests_of(options: ServerOptions) -> Digests:
+    """Names that the processes of this server make alike, where they have a secret in common."""
+    stated = [*(options.key_encryption_secret or ()), *(options.secret or ())]
+    return Digests([secret.encode() for secret in stated] or [secrets.token_bytes(32)])
+
+
+def events_of(
+    options: ServerOptions, hooks: HookRunner, digests: Digests, clock: Clock, telemetry: Telemetry
+) -> Events:
+    """What tells what happened."""
+    return Events(hooks, digests, clock, options.logger, telemetry)
+
+
+def hooks_of(options: ServerOptions) -> HookRunner:
+    """What calls the host's hooks."""
+    return HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger)
+
+
+def context_of(
+    options: ServerOptions,
+    keys: Keys,
+    clock: Clock,
+    database: Database,
+    *,
+    hooks: HookRunner,
+    events: Events,
+    telemetry: Telemetry,
+) -> Context:
     """What the flows work with."""
-    sessions = Sessions(database, clock)
+    sessions = Sessions(database, clock, telemetry)
     return Context(
         users=Users(database),
         sessions=sessions,
@@ -58,6 +88,8 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
                 options.password_hash, rounds=options.salt_rounds, argon2=ARGON2_PROFILES[options.argon2_profile]
             ),
             most_wait=options.max_hash_wait,
+            on_overload=lambda: events.tell("hashing.overloaded"),
+            telemetry=telemetry,
         ),
         access=AccessTokens(
             keys,
@@ -68,7 +100,9 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
         ),
         refresh=RefreshTokens(keys, clock),
         revocation=Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger),
-        hooks=HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger),
+        hooks=hooks,
+        events=events,
+        telemetry=telemetry,
         purging=Purging(sessions, clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=Rules(
@@ -82,6 +116,7 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
                 common=common_passwords() if options.refuse_common_passwords else (),
             ),
             max_sessions=options.max_sessions,
+            session_details=options.session_details,
             issuer=options.issuer,
             identifier_validator=options.identifier_validator,
             password_validator=options.password_validator,
@@ -90,16 +125,22 @@ def context_of(options: ServerOptions, keys: Keys, clock: Clock, database: Datab
     )
 
 
-def limits_of(options: ServerOptions, context: Context, database: Database) -> AccountLimits:
+def limits_of(options: ServerOptions, context: Context, database: Database, digests: Digests) -> AccountLimits:
     """How often who may try what."""
-    stated = [*(options.key_encryption_secret or ()), *(options.secret or ())]
+
+    async def on_limited(kind: str, *, user_id: str | None = None, identifier: str | None = None) -> None:
+        events = context.events
+        details = {} if identifier is None else {"identifier": events.digest("identifier", identifier)}
+        await events.tell("rate_limit.exceeded", user_id=user_id, reason=kind, **details)
+        await context.hooks.tell("on_rate_limited", kind)
+
     return AccountLimits(
         options.rate_limit,
         Limiter(MemoryAttempts(context.clock), _shared_attempts(options, context.clock), logger=options.logger),
-        digests=Digests([secret.encode() for secret in stated] or [secrets.token_bytes(32)]),
+        digests=digests,
         users=context.users,
         addresses=KnownAddresses(database),
-        on_limited=lambda kind: context.hooks.tell("on_rate_limited", kind),
+        on_limited=on_limited,
         clock=context.clock,
         logger=options.logger,
     )
@@ -114,7 +155,13 @@ def _shared_attempts(options: ServerOptions, clock: Clock) -> Attempts | None:
 
 
 def keys_of(
-    options: ServerOptions, database: Database, clock: Clock, times: KeyTimes, *, algorithm_stated: bool = True
+    options: ServerOptions,
+    database: Database,
+    clock: Clock,
+    times: KeyTimes,
+    *,
+    events: Events,
+    algorithm_stated: bool = True,
 ) -> Keys:
     """Where the signing keys come from: the database, the configuration, or this process's memory.
 
@@ -141,5 +188,6 @@ def keys_of(
         configured=[SigningKey.of_secret(secret, algorithm) for secret in stated],
         clock=clock,
         times=times,
+        events=events,
         logger=options.logger,
     )

@@ -47,6 +47,7 @@ SERVER_OPTIONS: Final = frozenset(
         "router",
         "salt_rounds",
         "secret",
+        "session_details",
         "session_expires_in",
         "trusted_origins",
         "trusted_proxies",

@@ -52,6 +52,7 @@ class Api:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        data: Any = None,
     ) -> ClientResponse:
         """One request, with an access token or without."""
         sent = dict(headers or {})
@@ -59,7 +60,7 @@ class Api:
             bearer = self.carriage == "bearer"
             name, value = ("Authorization", f"Bearer {token}") if bearer else ("Cookie", f"access_token={token}")
             sent[name] = value
-        return await self.client.request(method, path, json=json, headers=sent)
+        return await self.client.request(method, path, json=json, data=data, headers=sent)
 
     async def post(self, path: str, json: Any = None, **more: Any) -> ClientResponse:
         return await self.call("POST", path, json, **more)

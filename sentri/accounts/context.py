@@ -15,6 +15,8 @@ from sentri.hooks import HookRunner
 from sentri.passwords.hashing import PasswordHasher
 from sentri.passwords.policy import PasswordPolicy
 from sentri.revocation import Revocation
+from sentri.telemetry import Telemetry
+from sentri.telling import Events
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
 
@@ -33,6 +35,7 @@ class Rules:
     refresh_leeway: float
     passwords: PasswordPolicy
     max_sessions: int | None = None
+    session_details: bool = True
     issuer: str | None = None
     identifier_validator: Validator | None = None
     password_validator: Validator | None = None
@@ -49,7 +52,9 @@ class Context:
     refresh: RefreshTokens
     revocation: Revocation
     hooks: HookRunner
+    events: Events
     purging: Purging
+    telemetry: Telemetry
     clock: Clock
     rules: Rules
     logger: logging.Logger

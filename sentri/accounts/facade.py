@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import TypeVar
 
 from sentri.accounts import identifier_change, inputs, login, logout, password_change, refresh, registration, sessions
 from sentri.accounts import roles as role_change
 from sentri.accounts.context import Context
+from sentri.accounts.session_origin import SessionOrigin
 from sentri.identity import AuthUser, TokenPair
 
 __all__ = ["Accounts"]
@@ -33,9 +35,19 @@ class Accounts:
         """Make a user with any of the valid roles. Raises `USER_ALREADY_EXISTS`, `INVALID_ROLE`."""
         return await self._run("register", registration.register, identifier, password, roles)
 
-    async def login(self, identifier: str, password: str) -> TokenPair:
-        """Start a session with a password. Raises `INVALID_CREDENTIALS`."""
-        return await self._run("login", login.login, identifier, password)
+    async def login(
+        self, identifier: str, password: str, *, device: str | None = None, address: str | None = None
+    ) -> TokenPair:
+        """Start a session with a password. Raises `INVALID_CREDENTIALS`.
+
+        Args:
+            identifier: what the user logs in with.
+            password: theirs.
+            device: a `User-Agent`, for those who look at the user's sessions.
+            address: an IP address, likewise.
+        """
+        origin = SessionOrigin.of(device, address)
+        return await self._run("login", partial(login.login, origin=origin), identifier, password)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """Rotate. Raises `TOKEN_INVALID`, `TOKEN_EXPIRED`, and `UNAUTHORIZED` for a session that has ended."""
@@ -62,10 +74,14 @@ class Accounts:
         """Change the password and end every session of the user. Raises `USER_NOT_FOUND`, `INVALID_CREDENTIALS`."""
         await self._run("change_password", password_change.change_password, user_id, current_password, new_password)
 
-    async def start_session(self, user_id: str) -> TokenPair:
-        """Log the user in without a password (magic links, social login). Raises `USER_NOT_FOUND`, `FORBIDDEN`."""
+    async def start_session(self, user_id: str, *, device: str | None = None, address: str | None = None) -> TokenPair:
+        """Log the user in without a password (magic links, social login). Raises `USER_NOT_FOUND`, `FORBIDDEN`.
+
+        `device` and `address` as for `login`.
+        """
         await self._ready()
-        return await sessions.start_session(self._context, inputs.check_id(user_id, "user_id"))
+        origin = SessionOrigin.of(device, address)
+        return await sessions.start_session(self._context, inputs.check_id(user_id, "user_id"), origin=origin)
 
     async def purge_sessions(self) -> int:
         """Delete every session that has expired, in batches of 500; how many there were.

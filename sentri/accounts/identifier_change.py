@@ -10,6 +10,7 @@ from sentri.accounts.login import invalid_credentials
 from sentri.accounts.registration import taken
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.revocation import session_ended
@@ -17,6 +18,7 @@ from sentri.revocation import session_ended
 __all__ = ["change_identifier", "reauthenticate"]
 
 
+@traced("change_identifier")
 async def change_identifier(context: Context, *, user_id: str, identifier: str) -> AuthUser:
     user = await context.users.by_id(user_id)
     if user is None:
@@ -27,6 +29,8 @@ async def change_identifier(context: Context, *, user_id: str, identifier: str) 
             raise taken()
         case Change.MISSING:
             raise _missing()
+    if identifier != user.identifier:
+        await context.events.tell("identifier.changed", user_id=user_id)
     return auth_user(context, replace(user, identifier=identifier, identifier_key=key))
 
 
@@ -38,12 +42,14 @@ async def reauthenticate(context: Context, user: AuthUser, password: str | None,
         context.rules.passwords.check(password, "currentPassword")
         record = await context.users.by_id(user.id)
         if not await context.hasher.verify(password, None if record is None else record.password_hash):
+            await context.events.tell("reauthentication.failed", user_id=user.id)
             raise invalid_credentials()
     elif within is not None:
         found = await context.sessions.read(user.session_id) if user.session_id else None
         if found is None:
             raise session_ended()
         if context.clock() - found[0].created_at > within:
+            await context.events.tell("reauthentication.required", user_id=user.id, session_id=user.session_id)
             raise SentriError("REAUTHENTICATION_REQUIRED", "Log in again, or send currentPassword.")
 
 

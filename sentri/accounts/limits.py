@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.stores import KnownAddressStore, UserStore
 from sentri.clock import Clock
 from sentri.config.rate_limit import RateLimit
+from sentri.digests import Digests
 from sentri.errors import SentriError
+from sentri.identity import Client
 from sentri.limits import Attempt, Limit, Limiter, Refused
 from sentri.randomness import new_id
 
-__all__ = ["AccountLimits", "Client", "Digests", "Trial"]
+__all__ = ["AccountLimits", "Trial"]
 
 _WIDER: Final = 10
 """How many times what an IPv6 network of 64 bits may its network of 48 bits may, which one customer may hold too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Where a request comes from.
+class OnLimited(Protocol):
+    """Is told that an attempt of this kind was refused: of a user, or at an identifier, by its key."""
 
-    Attributes:
-        name: an address of IPv4, a /64 of IPv6.
-        own: the same, where it is this client's and not that of everybody behind a proxy.
-        wide: the /48 of IPv6 around it.
-    """
-
-    name: str
-    own: str | None
-    wide: str | None
-
-
-class Digests:
-    """Names that nobody reads or makes without the server's secret (keyed BLAKE2b, RFC 7693).
-
-    Args:
-        secrets: the first makes new digests; those of the others are recognised.
-    """
-
-    def __init__(self, secrets: Sequence[bytes]) -> None:
-        self._keys = [hashlib.blake2b(secret, person=b"sentri.digests").digest() for secret in secrets]
-
-    def of(self, purpose: str, *parts: str) -> bytes:
-        """18 bytes, different for different lists of parts and for different purposes."""
-        return _digest(self._keys[0], purpose, parts)
-
-    def all_of(self, purpose: str, *parts: str) -> list[bytes]:
-        """What it is and may have been, under every secret."""
-        return [_digest(key, purpose, parts) for key in self._keys]
+    async def __call__(self, kind: str, *, user_id: str | None = None, identifier: str | None = None) -> None: ...
 
 
 class Trial:
@@ -91,7 +63,7 @@ class AccountLimits:
         rules: how many; None where nothing is limited.
         limiter: counts.
         digests: make names of identifiers and addresses.
-        on_limited: is told of every refusal, by its kind.
+        on_limited: is told of every refusal.
     """
 
     def __init__(
@@ -102,7 +74,7 @@ class AccountLimits:
         digests: Digests,
         users: UserStore,
         addresses: KnownAddressStore,
-        on_limited: Callable[[str], Awaitable[None]],
+        on_limited: OnLimited,
         clock: Clock,
         logger: logging.Logger,
     ) -> None:
@@ -128,7 +100,8 @@ class AccountLimits:
         counted = await self._limiter.attempt([*others, everywhere])
         if isinstance(counted, Refused) and counted.full == {everywhere} and await self._knows(client, key):
             counted = await self._limiter.attempt(others)
-        return Trial(await self._admitted("login", counted), lambda attempt: attempt.give_back(reset=[pair]))
+        admitted = await self._admitted("login", counted, identifier=key)
+        return Trial(admitted, lambda attempt: attempt.give_back(reset=[pair]))
 
     async def register(self, client: Client) -> Trial:
         """To register; success counts."""
@@ -145,11 +118,11 @@ class AccountLimits:
 
     async def change_identifier(self, user_id: str) -> Trial:
         """To change one's identifier; success counts, too, for it tells that nobody had the new one."""
-        return await self._trial("account", self._of_account(user_id))
+        return await self._account_trial(user_id, None)
 
     async def change_password(self, user_id: str) -> Trial:
         """To change one's password; success is given back."""
-        return await self._trial("account", self._of_account(user_id), Attempt.give_back)
+        return await self._account_trial(user_id, Attempt.give_back)
 
     async def logged_in(self, client: Client, user_id: str) -> None:
         """Remember where the user has logged in. The login stands whether that works or not."""
@@ -176,23 +149,26 @@ class AccountLimits:
         digests = self._digests.all_of("known", user_id, client.own)
         return await self._addresses.knows(user_id, digests, now=self._clock())
 
-    async def _trial(
-        self, kind: str, limits: Sequence[Limit], on_success: Callable[[Attempt], Awaitable[None]] | None = None
-    ) -> Trial:
+    async def _account_trial(self, user_id: str, on_success: Callable[[Attempt], Awaitable[None]] | None) -> Trial:
+        rules = self._rules
+        if rules is None:
+            return Trial(None)
+        counted = await self._limiter.attempt([self._limit("account", rules.max_account_attempts, user_id)])
+        return Trial(await self._admitted("account", counted, user_id=user_id), on_success)
+
+    async def _trial(self, kind: str, limits: Sequence[Limit]) -> Trial:
         if not limits:
             return Trial(None)
-        return Trial(await self._admitted(kind, await self._limiter.attempt(limits)), on_success)
+        return Trial(await self._admitted(kind, await self._limiter.attempt(limits)))
 
-    async def _admitted(self, kind: str, counted: Attempt | Refused) -> Attempt:
+    async def _admitted(
+        self, kind: str, counted: Attempt | Refused, *, user_id: str | None = None, identifier: str | None = None
+    ) -> Attempt:
         if isinstance(counted, Attempt):
             return counted
-        await self._on_limited(kind)
+        await self._on_limited(kind, user_id=user_id, identifier=identifier)
         wait = str(max(1, math.ceil(counted.wait)))
         raise SentriError("RATE_LIMITED", "Too many attempts. Try again later.", headers={"Retry-After": wait})
-
-    def _of_account(self, user_id: str) -> list[Limit]:
-        rules = self._rules
-        return [] if rules is None else [self._limit("account", rules.max_account_attempts, user_id)]
 
     def _of_client(self, kind: str, client: Client, most: int) -> list[Limit]:
         """What everybody at an address may together; nothing where all clients come from one address."""
@@ -219,11 +195,3 @@ class AccountLimits:
 def _says_nothing(error: SentriError) -> bool:
     """Whether nobody learned anything by it: nothing was checked, or nothing could be."""
     return error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == "VALIDATION_ERROR"
-
-
-def _digest(key: bytes, purpose: str, parts: Collection[str]) -> bytes:
-    digest = hashlib.blake2b(key=key, digest_size=18)
-    for part in (purpose, *parts):
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.digest()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
+from sentri.accounts.session_origin import NOWHERE, SessionOrigin
 from sentri.accounts.sessions import open_session
 from sentri.accounts.stores import UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import TokenPair
 
@@ -22,18 +25,32 @@ def invalid_credentials() -> SentriError:
     return SentriError("INVALID_CREDENTIALS", "The identifier or the password is wrong.")
 
 
-async def login(context: Context, *, identifier: str, password: str) -> TokenPair:
+@traced("login")
+async def login(context: Context, *, identifier: str, password: str, origin: SessionOrigin = NOWHERE) -> TokenPair:
     key = identifier_key(identifier)
+    user: UserRecord | None = None
     for _ in range(ATTEMPTS):
         user = await context.users.by_key(key)
         matches = await context.hasher.verify(password, None if user is None else user.password_hash)
         if user is None or not matches or user.disabled_at is not None:
+            await _tell_failed(context, key, user, "user_disabled" if matches else "wrong_password")
             raise invalid_credentials()
-        pair = await open_session(context, user, verified_hash=user.password_hash)
+        pair = await open_session(context, user, verified_hash=user.password_hash, method="password", origin=origin)
         if pair is not None:
-            await _renew_hash(context, user, password)
+            # By itself: whoever hangs up now would take the line for a place where a request may be stopped.
+            await asyncio.create_task(_renew_hash(context, user, password))
             return pair
+    await _tell_failed(context, key, user, "changed_meanwhile")
     raise invalid_credentials()
+
+
+async def _tell_failed(context: Context, key: str, user: UserRecord | None, reason: str) -> None:
+    await context.events.tell(
+        "login.failed",
+        user_id=None if user is None else user.id,
+        reason="unknown_identifier" if user is None else reason,
+        identifier=context.events.digest("identifier", key),
+    )
 
 
 async def _renew_hash(context: Context, user: UserRecord, password: str) -> None:
@@ -42,6 +59,9 @@ async def _renew_hash(context: Context, user: UserRecord, password: str) -> None
         return
     try:
         renewed = await context.hasher.hash(password)
-        await context.users.renew_hash(user.id, verified=user.password_hash, renewed=renewed)
+        done = await context.users.renew_hash(user.id, verified=user.password_hash, renewed=renewed)
     except SentriError as error:
         context.logger.warning("The password hash of user %s was not renewed: %s", user.id, error.code)
+        return
+    if done:
+        await context.events.tell("password.rehashed", user_id=user.id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sentri.accounts.context import Context
 from sentri.accounts.login import ATTEMPTS, invalid_credentials
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["change_password"]
 
 
+@traced("change_password")
 async def change_password(context: Context, *, user_id: str, current_password: str, new_password: str) -> None:
     renewed: str | None = None
     for _ in range(ATTEMPTS):
@@ -16,8 +18,11 @@ async def change_password(context: Context, *, user_id: str, current_password: s
         if user is None:
             raise SentriError("USER_NOT_FOUND", "There is no such user.")
         if not await context.hasher.verify(current_password, user.password_hash):
+            await context.events.tell("reauthentication.failed", user_id=user_id)
             raise invalid_credentials()
         renewed = renewed or await context.hasher.hash(new_password)
         if await context.users.change_password(user_id, verified=user.password_hash, renewed=renewed):
+            await context.events.tell("password.changed", user_id=user_id)
+            await context.events.tell("session.revoked", user_id=user_id, reason="password_changed")
             return
     raise SentriError("SERVICE_UNAVAILABLE", "The password is being changed elsewhere. Try again.")

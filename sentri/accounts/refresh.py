@@ -8,6 +8,7 @@ from http import HTTPStatus
 from sentri.accounts.context import Context
 from sentri.accounts.sessions import session_end, token_pair
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
@@ -17,6 +18,7 @@ from sentri.tokens.compact import expired, refused
 __all__ = ["is_current", "refresh", "renewed", "settled"]
 
 
+@traced("refresh")
 async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     """The session's next tokens. Every refresh token has exactly one successor, however many ask for it at once."""
     claims = context.refresh.verify(refresh_token, expired_too=True)
@@ -36,6 +38,7 @@ async def refresh(context: Context, *, refresh_token: str) -> TokenPair:
     return await _rotate(context, session, user, claims, now) if current else token_pair(context, session, user)
 
 
+@traced("silent_refresh")
 async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) -> TokenPair | None:
     """A fresh access token for a refresh token that is good, with the refresh token that is current; nothing is
     rotated. None for a token that is not good, which `refresh` has to judge.
@@ -126,5 +129,7 @@ async def _rotate(
 
 async def _end_as_stolen(context: Context, session: SessionRecord, *, successor_used: bool) -> None:
     if await context.sessions.end(session.id):
-        context.logger.warning("A spent refresh token of user %s came back; its session was ended.", session.user_id)
+        about = {"user_id": session.user_id, "session_id": session.id}
+        await context.events.tell("token.reused", **about, successor_used=successor_used)
+        await context.events.tell("session.revoked", **about, reason="token_reused")
         await context.hooks.tell("on_token_reuse", session.user_id, session.id, successor_used)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
 from sentri.accounts.sessions import auth_user
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 
 __all__ = ["assign_roles"]
 
 
+@traced("assign_roles")
 async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]) -> tuple[AuthUser, tuple[str, ...]]:
     """Merge the roles with those that the user has, under a lock: two at once lose nothing.
 
@@ -26,4 +28,6 @@ async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]
     user = await context.users.change_roles(user_id, decide)
     if user is None:
         raise SentriError("USER_NOT_FOUND", "There is no such user.")
+    if user.roles != before:
+        await context.events.tell("roles.changed", user_id=user_id, before=before, after=user.roles)
     return auth_user(context, user), before

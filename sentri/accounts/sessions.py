@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sentri.accounts.context import Context
+from sentri.accounts.session_origin import NOWHERE, SessionOrigin
 from sentri.accounts.stores import SessionRecord, UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id, new_jti
 
-__all__ = ["auth_user", "open_session", "session_end", "start_session", "token_pair"]
+__all__ = ["auth_user", "describe", "open_session", "session_end", "start_session", "token_pair"]
 
 
 def auth_user(context: Context, user: UserRecord, session_id: str | None = None) -> AuthUser:
@@ -20,9 +22,20 @@ def session_end(context: Context, created_at: float, now: float) -> float:
     return min(now + context.rules.refresh_expires_in, created_at + context.rules.session_expires_in)
 
 
-async def open_session(context: Context, user: UserRecord, *, verified_hash: str | None) -> TokenPair | None:
-    """A new session of the user, with its first tokens; None if the user is disabled, gone, or has another hash."""
+async def open_session(
+    context: Context,
+    user: UserRecord,
+    *,
+    verified_hash: str | None,
+    method: str,
+    origin: SessionOrigin = NOWHERE,
+) -> TokenPair | None:
+    """A new session of the user, with its first tokens; None if the user is disabled, gone, or has another hash.
+
+    `method` is how they showed who they are, for those who are told.
+    """
     now = context.clock()
+    kept = origin if context.rules.session_details else NOWHERE
     session = SessionRecord(
         id=new_id(),
         user_id=user.id,
@@ -31,10 +44,16 @@ async def open_session(context: Context, user: UserRecord, *, verified_hash: str
         jti=new_jti(),
         previous_jti=None,
         rotated_at=now,
+        device=kept.device,
+        address=kept.address,
     )
-    if not await context.sessions.start(session, verified_hash=verified_hash, most=context.rules.max_sessions):
+    started = await context.sessions.start(session, verified_hash=verified_hash, most=context.rules.max_sessions)
+    if started is None:
         return None
     context.purging.nudge()
+    await context.events.tell("login.succeeded", user_id=user.id, session_id=session.id, method=method)
+    for evicted in started.evicted:
+        await context.events.tell("session.revoked", user_id=user.id, session_id=evicted, reason="max_sessions")
     return token_pair(context, session, user)
 
 
@@ -52,12 +71,25 @@ def token_pair(context: Context, session: SessionRecord, user: UserRecord) -> To
     return TokenPair(access, refresh, owner, access_expires_at, refresh_expires_at)
 
 
-async def start_session(context: Context, user_id: str) -> TokenPair:
+async def describe(context: Context, session_id: str | None, origin: SessionOrigin) -> None:
+    """Write down where a session comes from that somebody else has started. The login stands whether that works or
+    not.
+    """
+    if session_id is None or origin == NOWHERE or not context.rules.session_details:
+        return
+    try:
+        await context.sessions.describe(session_id, device=origin.device, address=origin.address)
+    except SentriError as error:
+        context.logger.warning("Where session %s comes from was not written down: %s", session_id, error.code)
+
+
+@traced("start_session")
+async def start_session(context: Context, user_id: str, *, origin: SessionOrigin = NOWHERE) -> TokenPair:
     """Log the user in without a password."""
     user = await context.users.by_id(user_id)
     if user is None:
         raise SentriError("USER_NOT_FOUND", "There is no such user.")
-    pair = await open_session(context, user, verified_hash=None)
+    pair = await open_session(context, user, verified_hash=None, method="start_session", origin=origin)
     if pair is None:
         raise SentriError("FORBIDDEN", "The user is disabled.")
     return pair

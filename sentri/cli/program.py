@@ -9,6 +9,7 @@ from sentri.cli.doctor.command import doctor
 from sentri.cli.failures import exit_code, told
 from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
+from sentri.cli.openapi import openapi
 from sentri.cli.routes import routes
 from sentri.cli.serve import serve
 from sentri.cli.sessions import sessions
@@ -34,6 +35,7 @@ def users() -> None:
 sentri.add_command(doctor)
 sentri.add_command(keys)
 sentri.add_command(migrate)
+sentri.add_command(openapi)
 sentri.add_command(routes)
 sentri.add_command(serve)
 sentri.add_command(sessions)

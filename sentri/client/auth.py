@@ -14,17 +14,24 @@ from sentri.client.fetching import fetching
 from sentri.clock import Clock, timer_of
 from sentri.config.client_options import ClientOptions
 from sentri.config.issuers import KeyUri
+from sentri.digests import Digests
 from sentri.errors import ConfigurationError
 from sentri.finishing import finish
+from sentri.hooks import HookRunner
 from sentri.identity import AuthUser
 from sentri.keys.algorithms import ALGORITHMS, Algorithm, algorithm_named
 from sentri.keys.remote import KeysStatus, RemoteKeys
+from sentri.randomness import new_secret
 from sentri.revocation import Revocation
+from sentri.telemetry import telemetry_of
+from sentri.telling import Events
 from sentri.tokens.access import AccessClaims
 from sentri.tokens.trusted import Issuer, TrustedTokens
 from sentri.web.auth import Auth
 from sentri.web.bearer import plain_bearer_token
+from sentri.web.client_address import Clients
 from sentri.web.cookies import TokenCookies
+from sentri.web.denials import Denials
 from sentri.web.errors import OnUnhandled
 from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.origin import CrossSite
@@ -90,9 +97,18 @@ class AuthClient(Auth):
     def __init__(
         self, options: ClientOptions, *, clock: Clock | None = None, timer: Callable[[], float] | None = None
     ) -> None:
-        super().__init__(valid_roles=options.valid_roles, callback_timeout=options.hook_timeout, logger=options.logger)
-        self._options = options
         self._clock = clock = clock or options.clock
+        telemetry = telemetry_of(on=options.telemetry)
+        self._hooks = HookRunner(options.hooks or {}, timeout=options.hook_timeout, logger=options.logger)
+        self._events = Events(self._hooks, Digests([new_secret()]), clock, options.logger, telemetry)
+        super().__init__(
+            valid_roles=options.valid_roles,
+            callback_timeout=options.hook_timeout,
+            logger=options.logger,
+            denials=Denials(self._events, Clients(None, logger=options.logger)),
+            telemetry=telemetry,
+        )
+        self._options = options
         self._timer = timer or timer_of(options.clock)
         self._serving = False
         algorithms = _algorithms(options)
@@ -124,7 +140,9 @@ class AuthClient(Auth):
             cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock, logger=options.logger)
             self._by_cookie = CookieAuthentication(
                 cookies=cookies,
-                cross_site=CrossSite(trusted=options.trusted_origins or (), secure=cookies.secure, proxies=()),
+                cross_site=CrossSite(
+                    trusted=options.trusted_origins or (), secure=cookies.secure, proxies=(), denials=self._denials
+                ),
                 verify=self._verify_expired_or_not,
                 verify_refresh=None,
                 check=self._check_revoked,
@@ -148,6 +166,7 @@ class AuthClient(Auth):
             cache_ttl=options.cache_ttl,
             max_stale=options.max_stale,
             timeout=options.timeout,
+            tell=self._events.tell_soon,
             logger=options.logger,
             name=str(uri),
             clock=self._clock,
@@ -168,6 +187,7 @@ class AuthClient(Auth):
         """End what is being fetched, and the idempotency middlewares. `setup` calls it at the application's end."""
         await self._close_idempotency()
         await self._keys.close()
+        await self._hooks.close()
 
     @property
     def keys(self) -> ClientKeys:

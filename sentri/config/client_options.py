@@ -6,7 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Required, TypedDict
+from types import MappingProxyType
+from typing import Any, Final, Required, TypedDict
 
 from sentri.clock import Clock, system_clock
 from sentri.config import readers
@@ -15,8 +16,22 @@ from sentri.config.durations import Duration, duration
 from sentri.config.issuers import KeyUri, ReadIssuer, TrustedIssuer, read_issuers, read_key_uri
 from sentri.config.origins import read_origins
 from sentri.config.reading import Options, option, optional
+from sentri.events import Event
 
-__all__ = ["ClientKeywords", "ClientOptions"]
+__all__ = ["CLIENT_HOOKS", "ClientHooks", "ClientKeywords", "ClientOptions"]
+
+CLIENT_HOOKS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
+    {"on_event": ("event",), "on_permission_denied": ("event",), "on_keys_change": ("event",)}
+)
+"""Hook → its positional arguments."""
+
+
+class ClientHooks(TypedDict, total=False):
+    """Functions, plain or async, that are told what happened. None can break a request."""
+
+    on_event: Callable[[Event], Any]
+    on_permission_denied: Callable[[Event], Any]
+    on_keys_change: Callable[[Event], Any]
 
 
 class ClientKeywords(TypedDict, total=False):
@@ -36,7 +51,9 @@ class ClientKeywords(TypedDict, total=False):
     timeout: Duration
     allow_insecure_keys: bool
     is_token_revoked: Callable[[str], bool | Awaitable[bool]] | None
+    hooks: ClientHooks | None
     hook_timeout: Duration
+    telemetry: bool
     clock: Clock
     logger: logging.Logger
 
@@ -59,7 +76,9 @@ class ClientOptions(Options):
     timeout: float = option(duration(least=0.001, most=300.0), default=5.0)
     allow_insecure_keys: bool = option(readers.flag, default=False)
     is_token_revoked: Callable[[str], Any] | None = option(optional(readers.callback("session_id")), default=None)
+    hooks: Mapping[str, Any] | None = option(optional(readers.callbacks(CLIENT_HOOKS)), default=None)
     hook_timeout: float = option(duration(least=0.001), default=5.0)
+    telemetry: bool = option(readers.flag, default=False)
     clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 

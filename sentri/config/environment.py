@@ -68,6 +68,7 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_ACCESS_EXPIRES_IN": Variable("access_expires_in", _number),
         "SENTRI_REFRESH_EXPIRES_IN": Variable("refresh_expires_in", _number),
         "SENTRI_SESSION_EXPIRES_IN": Variable("session_expires_in", _number),
+        "SENTRI_SESSION_DETAILS": Variable("session_details", _flag),
         "SENTRI_REFRESH_LEEWAY": Variable("refresh_leeway", _number),
         "SENTRI_REAUTH_WITHIN": Variable("reauth_within", _number),
         "SENTRI_SALT_ROUNDS": Variable("salt_rounds", _number),
@@ -77,6 +78,7 @@ VARIABLES: Final[Mapping[str, Variable]] = MappingProxyType(
         "SENTRI_PASSWORD_POLICY": Variable("password_policy"),
         "SENTRI_REDIS_URL": Variable("redis_url", secret=True),
         "SENTRI_NAMESPACE": Variable("namespace"),
+        "SENTRI_TELEMETRY": Variable("telemetry", _flag),
         "SENTRI_MIGRATE_ON_STARTUP": Variable("migrate_on_startup", _flag),
     }
 )

@@ -18,6 +18,8 @@ from sentri.config.origins import Network, read_origins, read_proxies
 from sentri.config.rate_limit import RateLimit, read_rate_limit
 from sentri.config.reading import Options, option, optional
 from sentri.config.redis import RedisServer, namespace, read_redis
+from sentri.events import Event
+from sentri.happenings import EVENT_HOOKS
 from sentri.identity import AuthUser
 
 __all__ = ["HOOKS", "SERVICES", "GeneratedKeyServerKeywords", "Hooks", "ServerKeywords", "ServerOptions", "Services"]
@@ -33,6 +35,7 @@ HOOKS: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "on_roles_change": ("user", "old"),
         "on_token_reuse": ("user_id", "session_id", "successor_used"),
         "on_rate_limited": ("kind",),
+        **dict.fromkeys(EVENT_HOOKS, ("event",)),
     }
 )
 """Hook → its positional arguments."""
@@ -64,6 +67,14 @@ class Hooks(TypedDict, total=False):
     on_roles_change: Callable[[AuthUser, tuple[str, ...]], Any]
     on_token_reuse: Callable[[str, str, bool], Any]
     on_rate_limited: Callable[[str], Any]
+    on_event: Callable[[Event], Any]
+    on_user_change: Callable[[Event], Any]
+    on_session_revoked: Callable[[Event], Any]
+    on_password_rehash: Callable[[Event], Any]
+    on_reauthentication: Callable[[Event], Any]
+    on_permission_denied: Callable[[Event], Any]
+    on_overload: Callable[[Event], Any]
+    on_keys_change: Callable[[Event], Any]
 
 
 class Services(TypedDict, total=False):
@@ -86,6 +97,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     refresh_expires_in: Duration
     session_expires_in: Duration
     max_sessions: int | None
+    session_details: bool
     refresh_leeway: Duration
     salt_rounds: int
     max_hash_wait: Duration
@@ -115,6 +127,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     rate_limit: bool | RateLimit | Mapping[str, Any]
     key_encryption_secret: str | Sequence[str] | None
     migrate_on_startup: bool
+    telemetry: bool
     clock: Clock
     logger: logging.Logger
 
@@ -148,6 +161,7 @@ class ServerOptions(Options):
     refresh_expires_in: float = option(duration(), default=7 * 86400.0)
     session_expires_in: float = option(duration(), default=90 * 86400.0)
     max_sessions: int | None = option(optional(readers.whole(1, 1000)), default=None)
+    session_details: bool = option(readers.flag, default=True)
     refresh_leeway: float = option(duration(least=0.0), default=60.0)
     salt_rounds: int = option(readers.whole(10, 31), default=12)
     max_hash_wait: float = option(duration(), default=10.0)
@@ -181,6 +195,7 @@ class ServerOptions(Options):
         optional(readers.secret_texts(least_bytes=32)), default=None, secret=True
     )
     migrate_on_startup: bool = option(readers.flag, default=True)
+    telemetry: bool = option(readers.flag, default=False)
     clock: Clock = option(readers.clock, default=system_clock)
     logger: logging.Logger = option(readers.logger, default=logging.getLogger("sentri"))
 

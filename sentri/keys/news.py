@@ -1,13 +1,15 @@
-"""What the log says of the kept keys."""
+"""What is told of the kept keys."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from sentri.keys.algorithms import Algorithm
 from sentri.keys.records import KeyRecord
 from sentri.keys.snapshot import Snapshot
 from sentri.keys.telling import tell
+from sentri.telling import Events
 
 __all__ = ["News"]
 
@@ -15,9 +17,19 @@ __all__ = ["News"]
 class News:
     """Tells each thing once: what a look found, and who signs in place of whom."""
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, events: Events, logger: logging.Logger) -> None:
+        self._tell = events.tell_soon
         self._logger = logger
         self._stood_in_for: str | None = None
+
+    def made(self, records: Sequence[KeyRecord]) -> None:
+        """That there are keys where there were none."""
+        for record in records:
+            self._tell("key.made", kid=record.kid, purpose=record.purpose, algorithm=record.algorithm)
+
+    def retired(self, record: KeyRecord) -> None:
+        """That a key has left in its order."""
+        self._tell("key.retired", kid=record.kid, purpose=record.purpose)
 
     def found(self, before: Snapshot, taken: Snapshot) -> None:
         """What is another way than at the look before."""
@@ -30,7 +42,7 @@ class News:
                     kid,
                 )
             elif record.retired_at is not None:
-                self._warning("the signing key %s was ended: it is refused from now on", kid)
+                self._tell("key.refused", kid=kid, purpose=record.purpose)
         for kid in taken.held.refused.keys() - before.held.refused.keys():
             self._error(
                 "the signing key %s cannot be used: key_encryption_secret does not decrypt it, or its row was changed; "

@@ -22,6 +22,7 @@ from sentri.keys.records import KeyRecord, KeyStore, Purpose
 from sentri.keys.signing import SigningKey
 from sentri.keys.snapshot import Moment, Snapshot
 from sentri.keys.timeline import KeyInfo, KeyTimes, Timeline
+from sentri.telling import Events
 from sentri.threads import Threads
 
 __all__ = ["PersistedKeys"]
@@ -53,6 +54,7 @@ class PersistedKeys(Keys):
         configured: Sequence[SigningKey] = (),
         clock: Clock,
         times: KeyTimes,
+        events: Events,
         logger: logging.Logger,
     ) -> None:
         self.store = store
@@ -61,7 +63,8 @@ class PersistedKeys(Keys):
         self._maker = maker
         self._encryption = encryption
         self._configured = tuple(configured)
-        self._news = News(logger)
+        self.events = events
+        self._news = News(events, logger)
         self._looking = Polling(self._look, pause=times.notice, what="reading the signing keys", logger=logger)
         self._worker = Threads("sentri-keys")
         self._life: object | None = None  # from an `open` to the next `close`
@@ -250,7 +253,8 @@ class PersistedKeys(Keys):
             if not missing:
                 return begun, self._taken(rows.records, held)
             made = [await self.make(line, purpose, signs_in=self.wait_of(line)) for purpose, line in missing]
-            await self.store.add(*made)  # all or none: the keys of one process, and so of one secret
+            if await self.store.add(*made):  # all or none: the keys of one process, and so of one secret
+                self._news.made(made)
 
     def _taken(self, records: Sequence[KeyRecord], held: HeldKeys) -> Snapshot:
         return Snapshot(records, held, self._configured, self.times)
@@ -292,7 +296,8 @@ class PersistedKeys(Keys):
         for record in self._snapshot.records:
             state = self.timeline(record.purpose).state(record, now)
             if state == "retired" and record.private_key is not None:
-                await self.store.wipe(record.kid)
+                if await self.store.wipe(record.kid):  # one process of all
+                    self._news.retired(record)
             elif record.purpose == "access" and state in {"upcoming", "signing"}:
                 await self._let_live(record)
 

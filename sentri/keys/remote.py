@@ -23,6 +23,8 @@ from sentri.randomness import fraction
 __all__ = ["Answer", "Fetch", "FetchFailed", "KeysStatus", "RemoteKeys"]
 
 _LONGEST_LINE: Final = 1000  # characters of a log line about keys left out
+_MOST_KIDS: Final = 16  # in an event, …
+_LONGEST_KID: Final = 64  # … and characters of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class RemoteKeys:
         own answer said; unasked for, it is a failure. After a failure the next fetch asks for the whole set.
     11. A set without any key that can be used is a failure, as is everything that the fetch or the parser raises.
     12. A key that did not change stays the same object; one that is gone from the set is gone here.
-    13. One WARNING when fetching begins to fail, one INFO when it works again, one INFO for a set with keys left out.
+    13. `keys.unreachable` is told when fetching begins to fail, `keys.reachable` when it works again, `keys.changed`
+        for other keys than before; one INFO in the log for a set with keys left out.
 
     Args:
         fetch: asks the server.
@@ -101,8 +104,9 @@ class RemoteKeys:
         cache_ttl: seconds that keys are fresh at most.
         max_stale: seconds that they may be used after that while the server cannot be reached.
         timeout: seconds for one fetch.
-        logger: gets the lines of rule 13.
-        name: what those lines call this key set; without secrets.
+        tell: tells the events of rule 13.
+        logger: gets its line.
+        name: what those call this key set; without secrets.
         clock: the time of day, for the status.
         timer: seconds that never go back, for everything else.
         jitter: a random number from 0 to 1.
@@ -116,6 +120,7 @@ class RemoteKeys:
         cache_ttl: float,
         max_stale: float,
         timeout: float,
+        tell: Callable[..., None],
         logger: logging.Logger,
         name: str,
         clock: Clock = system_clock,
@@ -125,7 +130,7 @@ class RemoteKeys:
         self._fetch = fetch
         self._algorithms = tuple(algorithms)
         self._timeout = timeout
-        self._log = _Log(logger, name)
+        self._news = _News(tell, logger, name)
         self._clock = clock
         self._timer = timer
         self._freshness = Freshness(cache_ttl, max_stale, jitter)
@@ -230,7 +235,7 @@ class RemoteKeys:
         except FetchFailed as error:
             self._failed(number, str(error))
         except Unusable as error:
-            self._log.left_out(error.left_out)
+            self._news.left_out(error.left_out)
             self._failed(number, str(error))
         except Exception as error:  # noqa: BLE001 - nothing that a fetch raises may take the keys away
             self._failed(number, type(error).__name__)
@@ -255,7 +260,8 @@ class RemoteKeys:
     def _succeeded(self, answer: Answer, began: float) -> None:
         if answer.body is not None:
             read = read_key_set(answer.body, algorithms=self._algorithms, known=self._keys)
-            self._log.left_out(read.left_out)
+            self._news.left_out(read.left_out)
+            self._news.changed(self._keys, read.keys)
             self._keys, self._etag, self._max_age = read.keys, answer.etag, answer.max_age
         elif self._etag is None:
             raise FetchFailed("304 Not Modified, which was not asked for")
@@ -264,7 +270,7 @@ class RemoteKeys:
             self._max_age = self._max_age if answer.max_age is None else answer.max_age
         self._freshness.succeeded(began, self._timer(), self._max_age)
         self._last_success, self._last_error = self._clock(), None
-        self._log.works()
+        self._news.works()
 
     def _failed(self, number: int, reason: str) -> None:
         if number != self._begun:
@@ -272,7 +278,7 @@ class RemoteKeys:
         self._freshness.failed(self._timer())
         self._etag = None  # a server, or something before it, may be unable to answer just such requests
         self._last_error = reason
-        self._log.fails(reason)
+        self._news.fails(reason)
 
 
 class _Attempt:
@@ -300,30 +306,42 @@ class _Attempt:
         return not self.task.cancelled() and self.task.result()
 
 
-class _Log:
-    """One line for a change, none for what stays as it is."""
+class _News:
+    """Tells a change once, and nothing of what stays as it is."""
 
-    def __init__(self, logger: logging.Logger, name: str) -> None:
-        self._logger = logger
+    def __init__(self, tell: Callable[..., None], logger: logging.Logger, name: str) -> None:
+        self._tell = tell
+        self._newsger = logger
         self._name = name
         self._failing = False
         self._left_out: tuple[str, ...] = ()
 
     def fails(self, reason: str) -> None:
         if not self._failing:
-            self._logger.warning("Fetching the keys of %s fails (%s); it is tried again.", self._name, reason)
+            self._tell("keys.unreachable", key_uri=self._name, error=reason)
         self._failing = True
 
     def works(self) -> None:
         if self._failing:
-            self._logger.info("Fetching the keys of %s works again.", self._name)
+            self._tell("keys.reachable", key_uri=self._name)
         self._failing = False
+
+    def changed(self, before: Mapping[str, VerifyingKey], now: Mapping[str, VerifyingKey]) -> None:
+        added, removed = _only_in(now, before), _only_in(before, now)
+        if before and (added or removed):
+            self._tell("keys.changed", key_uri=self._name, added=added, removed=removed)
 
     def left_out(self, reasons: tuple[str, ...]) -> None:
         if reasons and reasons != self._left_out:
             text = "; ".join(reasons)[:_LONGEST_LINE]
-            self._logger.info("Left out of the keys of %s: %s", self._name, text)
+            self._newsger.info("Left out of the keys of %s: %s", self._name, text)
         self._left_out = reasons
+
+
+def _only_in(these: Mapping[str, VerifyingKey], others: Mapping[str, VerifyingKey]) -> tuple[str, ...]:
+    """The key ids of the keys that the others have not; what others published may be long, and is cut."""
+    kids = [kid for kid, key in these.items() if others.get(kid) is not key]
+    return tuple(kid[:_LONGEST_KID] for kid in kids[:_MOST_KIDS])
 
 
 def _look_at(asked: asyncio.Future[Answer]) -> None:

@@ -22,7 +22,9 @@ async def rotate(keys: PersistedKeys) -> KeyInfo:
         if waiting is not None:
             return line.info(waiting, keys.clock())
         made = await keys.make(line, "access", signs_in=keys.times.publish_for)
-        await keys.store.add(made)  # or somebody else was faster: then that one is waiting now
+        if await keys.store.add(made):  # or somebody else was faster: then that one is waiting now
+            about = {"kid": made.kid, "purpose": made.purpose, "algorithm": made.algorithm}
+            await keys.events.tell("key.rotated", **about, signs_at=made.signs_at)
 
 
 async def retire(keys: PersistedKeys, kid: str | None) -> KeyInfo:
@@ -48,7 +50,8 @@ async def retire(keys: PersistedKeys, kid: str | None) -> KeyInfo:
                 f"kid: {record.kid} is about to sign, or does so where a clock runs ahead. Retire it when it signs.",
             )
         case "upcoming":
-            await keys.store.withdraw(record.kid, now)
+            if await keys.store.withdraw(record.kid, now):
+                await keys.events.tell("key.withdrawn", kid=record.kid, purpose=record.purpose)
     return await _told(keys, record.kid)
 
 
@@ -78,6 +81,8 @@ async def retire_now(keys: PersistedKeys, kid: str | None) -> KeyInfo:
         since = successor.created_at - keys.times.margin
         done = await keys.store.replace(named, successor, signing_since=since)
         await keys.refresh()
+        if done:
+            await keys.events.tell("key.ended", kid=named.kid, purpose=named.purpose, successor=successor.kid)
     return await _told(keys, record.kid)
 
 

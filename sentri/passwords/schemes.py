@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from contextlib import suppress
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["ARGON2_PROFILES", "Argon2Cost", "Argon2id", "Bcrypt", "Scheme"]
 
 _BCRYPT: Final = re.compile(r"\$2[abxy]\$([0-9]{2})\$[./A-Za-z0-9]{53}", re.ASCII)
+# $2x$ is of a faulty implementation. Of the salt's last character two bits count, and bcrypt wants the others to be 0.
+_BCRYPT_SOUND: Final = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
+_BCRYPT_LEAST: Final = 4
 _BCRYPT_ALPHABET: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BCRYPT_DIGEST: Final = 31  # characters
 _BCRYPT_BYTES: Final = 72
@@ -60,6 +64,9 @@ class Scheme(Protocol):
     def is_cheaper(self, hashed: str) -> bool:
         """Whether the hash, which it reads, was made with a lower cost than the configured one."""
 
+    def is_sound(self, hashed: str) -> bool:
+        """Whether what it reads is a hash, and does not only look like one: some password may be right by it."""
+
 
 class Bcrypt:
     """bcrypt, of which `$2a$`, `$2b$`, `$2x$` and `$2y$` are spellings. Implements `Scheme`.
@@ -95,6 +102,10 @@ class Bcrypt:
     def is_cheaper(self, hashed: str) -> bool:
         form = _BCRYPT.fullmatch(hashed)
         return form is not None and int(form[1]) < self._rounds
+
+    def is_sound(self, hashed: str) -> bool:
+        form = _BCRYPT_SOUND.fullmatch(hashed)
+        return form is not None and int(form[1]) >= _BCRYPT_LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,9 @@ class Argon2id:
         found = _argon2_cost(hashed)
         return found is not None and (found.memory < self._cost.memory or found.passes < self._cost.passes)
 
+    def is_sound(self, hashed: str) -> bool:
+        return all(_is_base64(part) for part in hashed.rsplit("$", 2)[1:])
+
 
 def _argon2_hasher(cost: Argon2Cost) -> PasswordHasher:
     try:
@@ -172,6 +186,15 @@ def _argon2_hasher(cost: Argon2Cost) -> PasswordHasher:
         message = "password_hash is 'argon2id', which needs argon2-cffi: pip install 'sentri-auth[argon2]'"
         raise ConfigurationError(message) from None
     return PasswordHasher(time_cost=cost.passes, memory_cost=cost.memory, parallelism=cost.lanes)
+
+
+def _is_base64(text: str) -> bool:
+    """Whether it is unpadded base64 in its canonical form, which Argon2 asks for."""
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return False
+    return base64.b64encode(plain).decode().rstrip("=") == text
 
 
 def _argon2_cost(hashed: str) -> Argon2Cost | None:

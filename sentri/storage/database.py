@@ -21,7 +21,9 @@ from sentri.config.database import Dialect
 from sentri.errors import ConfigurationError
 from sentri.finishing import finish
 from sentri.storage.drivers import Driver, Session, driver_for
-from sentri.storage.failures import Fault, Nature, StorageError, UniqueViolation, unavailable
+from sentri.storage.failures import Fault, Nature, StillReferenced, StorageError, UniqueViolation, unavailable
+from sentri.storage.measuring import system_name
+from sentri.telemetry import OFF, Telemetry
 
 __all__ = ["Database"]
 
@@ -44,6 +46,7 @@ class Database:
         timeout: seconds for one unit or call, from waiting for a connection to the commit.
         logger: gets one line a failure: the exception's type and its SQLSTATE or errno, never its message.
         driver: in place of the dialect's own.
+        telemetry: counts what runs.
     """
 
     def __init__(
@@ -53,11 +56,14 @@ class Database:
         timeout: float = 5.0,
         logger: logging.Logger | None = None,
         driver: Driver | None = None,
+        telemetry: Telemetry = OFF,
     ) -> None:
         self._options = options
         self._timeout = timeout
         self._logger = logger or logging.getLogger("sentri")
         self._driver = driver or driver_for(options.dialect)
+        self._telemetry = telemetry
+        self._system = {"db.system.name": system_name(options.dialect)}
         self._client: Any = None
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -117,12 +123,13 @@ class Database:
         await finish(self._running, within=self._timeout)
         await _parted(client.close())
 
-    async def unit(self, work: Work[T]) -> T:
+    async def unit(self, work: Work[T], *, within: float | None = None) -> T:
         """Run `work(session)` in one transaction: all of it happens, or nothing.
 
-        After a deadlock the work is run again from its start: it must have no effect but on its session.
+        After a deadlock the work is run again from its start: it must have no effect but on its session. `within`
+        (seconds) takes the place of the time-out.
         """
-        return await self._alone(self._attempts(work, transaction=True, within=self._timeout))
+        return await self._alone(self._attempts(work, transaction=True, within=within or self._timeout))
 
     async def call(self, work: Work[T], *, within: float | None = None, told: bool = True) -> T:
         """Run `work(session)` outside a transaction: for one statement, which decides by itself.
@@ -135,6 +142,8 @@ class Database:
     async def _alone(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work)
         self._running.add(task)
+        if self._telemetry.on:
+            self._telemetry.add("sentri.database.work", 1, self._system)
         task.add_done_callback(self._finished)
         await asyncio.wait((task,))  # unlike `await task`: when this wait is cancelled, the task goes on
         if task.cancelled():  # by `close`
@@ -143,6 +152,8 @@ class Database:
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
+        if self._telemetry.on:
+            self._telemetry.add("sentri.database.work", -1, self._system)
         if not task.cancelled():
             task.exception()  # seen: perhaps nobody waits for it any more
 
@@ -226,6 +237,8 @@ class Database:
         match fault.nature:
             case Nature.TAKEN:
                 return UniqueViolation(fault)
+            case Nature.REFERENCED:
+                return StillReferenced(fault)
             case Nature.WRONG:
                 return StorageError(fault)
             case Nature.REFUSED if opening:

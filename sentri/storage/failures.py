@@ -2,7 +2,8 @@
 
     SentriError("SERVICE_UNAVAILABLE")   the database does not answer now; see `unavailable`
     StorageError                         a mistake of sentri or of the schema: a 500
-    └── UniqueViolation                  a unique index refused the row; stores turn it into an answer
+    ├── UniqueViolation                  a unique index refused the row; stores turn it into an answer
+    └── StillReferenced                  a foreign key: rows point at what was to be deleted; as above
 
 Drivers put identifiers into their messages ("Key (identifier_key)=(…) already exists"): neither those messages
 nor the exceptions that hold them leave this package.
@@ -15,7 +16,7 @@ from enum import Enum, auto
 
 from sentri.errors import SentriError
 
-__all__ = ["Fault", "Nature", "StorageError", "UniqueViolation", "unavailable"]
+__all__ = ["Fault", "Nature", "StillReferenced", "StorageError", "UniqueViolation", "unavailable"]
 
 
 class Nature(Enum):
@@ -25,6 +26,7 @@ class Nature(Enum):
     REFUSED = auto()  # the server answers, and wants nothing of us: credentials, an unknown database
     CONFLICT = auto()  # deadlock, serialization failure, a locked file: the same again may succeed
     TAKEN = auto()  # a unique index
+    REFERENCED = auto()  # a foreign key
     WRONG = auto()  # anything else
 
 
@@ -50,6 +52,10 @@ class StorageError(Exception):
 
 class UniqueViolation(StorageError):
     """A row with this key exists."""
+
+
+class StillReferenced(StorageError):
+    """Rows of another table point at this one."""
 
 
 def unavailable() -> SentriError:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.storage.drivers import Row
 from sentri.storage.values import Values
 
-__all__ = ["SESSION_COLUMNS", "USER_COLUMNS", "session_of", "user_of"]
+__all__ = ["INSERT_USERS", "SESSION_COLUMNS", "USER_COLUMNS", "USER_PLACES", "session_of", "user_of", "user_row"]
 
 USER_COLUMNS: Final = "u.id, u.identifier, u.identifier_key, u.password_hash, u.roles, u.created_at, u.disabled_at"
-SESSION_COLUMNS: Final = (
-    "s.id AS session_id, s.created_at AS started_at, s.expires_at, s.jti, s.previous_jti, s.rotated_at"
+INSERT_USERS: Final = (
+    "INSERT INTO sentri_users (id, identifier, identifier_key, password_hash, roles, created_at, disabled_at) VALUES "
 )
+USER_PLACES: Final = "(?, ?, ?, ?, ?, ?, ?)"
+SESSION_COLUMNS: Final = (
+    "s.id AS session_id, s.created_at AS started_at, s.expires_at, s.jti, s.previous_jti, s.rotated_at,"
+    " s.device, s.address"
+)
+
+
+def user_row(user: UserRecord, values: Values) -> tuple[Any, ...]:
+    """The user as `INSERT_USERS` wants them."""
+    return (
+        user.id,
+        user.identifier,
+        values.key(user.identifier_key),
+        user.password_hash,
+        values.roles(user.roles),
+        values.time(user.created_at),
+        values.optional_time(user.disabled_at),
+    )
 
 
 def user_of(row: Row, values: Values) -> UserRecord:
@@ -39,4 +57,6 @@ def session_of(row: Row, values: Values) -> SessionRecord:
         jti=row["jti"],
         previous_jti=row["previous_jti"],
         rotated_at=values.seconds(row["rotated_at"]),
+        device=row["device"],
+        address=row["address"],
     )

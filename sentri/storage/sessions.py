@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from sentri.accounts.stores import ActiveSession, SessionRecord, UserRecord
+from sentri.accounts.stores import ActiveSession, SessionRecord, Started, UserRecord
 from sentri.clock import Clock
 from sentri.coalescing import Coalescer
 from sentri.errors import SentriError
 from sentri.storage.database import Database
 from sentri.storage.drivers import ReturningSession, Session
 from sentri.storage.failures import StorageError, unavailable
+from sentri.storage.measuring import measured
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of
 from sentri.storage.values import is_id
+from sentri.telemetry import OFF, Telemetry
 
 __all__ = ["Sessions"]
 
@@ -24,12 +26,18 @@ _ACTIVE: Final = (
 # The user's row is read under a shared lock: a change of password that holds it has to commit first (and the hash
 # is compared again with what it wrote), or it waits for this session's commit and then deletes it.
 _INSERT: Final = (
-    "INSERT INTO sentri_sessions (id, user_id, created_at, expires_at, jti, previous_jti, rotated_at)"
-    " SELECT ?, u.id, ?, ?, ?, ?, ? FROM sentri_users u WHERE u.id = ? AND u.disabled_at IS NULL"
+    "INSERT INTO sentri_sessions"
+    " (id, user_id, created_at, expires_at, jti, previous_jti, rotated_at, device, address)"
+    " SELECT ?, u.id, ?, ?, ?, ?, ?, ?, ? FROM sentri_users u WHERE u.id = ? AND u.disabled_at IS NULL"
 )
 _SELECT: Final = (
     "SELECT {session}, {user} FROM sentri_sessions s JOIN sentri_users u ON u.id = s.user_id WHERE s.id {among}"
 )
+_OF_USER: Final = (
+    "SELECT {session}, {user} FROM sentri_sessions s JOIN sentri_users u ON u.id = s.user_id"
+    " WHERE s.user_id = ? AND s.expires_at > ? {further} ORDER BY s.created_at DESC, s.id DESC LIMIT ?"
+)
+_FURTHER: Final = "AND (s.created_at < ? OR (s.created_at = ? AND s.id < ?))"
 _ROTATE: Final = (
     "UPDATE sentri_sessions SET jti = ?, previous_jti = ?, rotated_at = ?, expires_at = ?"
     " WHERE id = ? AND jti = ? AND expires_at > ? AND EXISTS"
@@ -47,15 +55,17 @@ class Sessions:
     Args:
         database: where they are.
         clock: tells which of them are expired.
+        telemetry: measures the look-ups of the hot path.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, telemetry: Telemetry = OFF) -> None:
         sql = database.driver.sql
         self._database = database
         self._driver = database.driver
         self._values = database.driver.values
         self._clock = clock
-        self._active = Coalescer(self._fetch_active, failure=_own_failure, timeout=database.timeout + 1)
+        fetch_active = measured(self._fetch_active, telemetry, dialect=database.dialect)
+        self._active = Coalescer(fetch_active, failure=_own_failure, timeout=database.timeout + 1)
         self._select_active = self._active_sql(1)
         self._known = Coalescer(self._fetch, failure=_own_failure, timeout=database.timeout + 1)
         self._select = self._select_sql(1)
@@ -67,7 +77,13 @@ class Sessions:
             self._rotate_all, failure=_own_failure, lanes=_ROTATION_LANES, timeout=database.timeout + 1
         )
         self._delete = sql("DELETE FROM sentri_sessions WHERE id = ?")
+        self._delete_own = sql("DELETE FROM sentri_sessions WHERE id = ? AND user_id = ?")
         self._delete_all = sql("DELETE FROM sentri_sessions WHERE user_id = ?")
+        self._first = sql(_OF_USER, session=SESSION_COLUMNS, user=USER_COLUMNS, further="")
+        self._further = sql(_OF_USER, session=SESSION_COLUMNS, user=USER_COLUMNS, further=_FURTHER)
+        self._describe = sql(
+            "UPDATE sentri_sessions SET device = ?, address = ? WHERE id = ? AND device IS NULL AND address IS NULL"
+        )
         self._lock_user = sql("SELECT u.id FROM sentri_users u WHERE u.id = ? {for_update}")
         self._others = sql(
             "SELECT id FROM sentri_sessions WHERE user_id = ? AND id <> ? ORDER BY rotated_at DESC, created_at DESC, id"
@@ -85,11 +101,14 @@ class Sessions:
         """The session with its user, expired or disabled too. Those who wait at the same time travel in one query."""
         return await self._known.get(session_id) if is_id(session_id) else None
 
-    async def start(self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None) -> bool:
+    async def start(
+        self, session: SessionRecord, *, verified_hash: str | None, most: int | None = None
+    ) -> Started | None:
         """Insert the session only if its user exists, is enabled and, where given, still has `verified_hash`.
 
         One statement, which waits for a change of password that runs at the same time: whichever commits first,
-        no session of an old password survives. With `most` it is a transaction that has the user's row to itself.
+        no session of an old password survives. With `most` it is a transaction that has the user's row to itself. None
+        where nothing was inserted.
         """
         time = self._values.time
         row = (
@@ -99,20 +118,23 @@ class Sessions:
             session.jti,
             session.previous_jti,
             time(session.rotated_at),
+            session.device,
+            session.address,
             session.user_id,
         )
         insert = (self._insert, *row) if verified_hash is None else (self._insert_verified, *row, verified_hash)
         if most is None:
-            return await self._database.call(lambda s: s.run(*insert)) == 1
+            return Started() if await self._database.call(lambda s: s.run(*insert)) == 1 else None
 
-        async def work(connection: Session) -> bool:
+        async def work(connection: Session) -> Started | None:
             await connection.row(self._lock_user, session.user_id)
             if await connection.run(*insert) != 1:
-                return False
+                return None
             others = await connection.rows(self._others, session.user_id, session.id)
-            for other in others[most - 1 :]:
-                await connection.run(self._delete, str(other["id"]))
-            return True
+            evicted = tuple(str(other["id"]) for other in others[most - 1 :])
+            for session_id in evicted:
+                await connection.run(self._delete, session_id)
+            return Started(evicted)
 
         return await self._database.unit(work)
 
@@ -130,17 +152,38 @@ class Sessions:
             return await self._rotations.get(row) is True
         return await self._database.call(lambda session: session.run(self._update, *row)) == 1
 
-    async def end(self, session_id: str) -> bool:
-        """Delete the session; True when this call deleted it."""
-        if not is_id(session_id):
+    async def end(self, session_id: str, *, of: str | None = None) -> bool:
+        """Delete the session, with `of` only if it is that user's; True when this call deleted it."""
+        if not is_id(session_id) or (of is not None and not is_id(of)):
             return False
-        return await self._database.call(lambda session: session.run(self._delete, session_id)) == 1
+        delete = (self._delete, session_id) if of is None else (self._delete_own, session_id, of)
+        return await self._database.call(lambda session: session.run(*delete)) == 1
 
     async def end_all(self, user_id: str) -> int:
         """Delete every session of the user; how many there were."""
         if not is_id(user_id):
             return 0
         return await self._database.call(lambda session: session.run(self._delete_all, user_id))
+
+    async def page(
+        self, user_id: str, *, now: float, after: tuple[float, str] | None, most: int
+    ) -> Sequence[SessionRecord]:
+        """The user's sessions that are unexpired at `now`, the latest login first, at most so many."""
+        if not is_id(user_id):
+            return []
+        moment = self._values.time(now)
+        query: tuple[Any, ...] = (self._first, user_id, moment, most)
+        if after is not None:
+            seen = self._values.time(after[0])
+            query = (self._further, user_id, moment, seen, seen, after[1], most)
+        rows = await self._database.call(lambda session: session.rows(*query))
+        return [session_of(row, self._values) for row in rows]
+
+    async def describe(self, session_id: str, *, device: str | None, address: str | None) -> bool:
+        """Write down where a session comes from that says nothing of it yet; False where there is none."""
+        if not is_id(session_id):
+            return False
+        return await self._database.call(lambda s: s.run(self._describe, device, address, session_id)) == 1
 
     async def purge(self, *, before: float, most: int) -> int:
         """Delete at most so many sessions that had expired by then, the oldest first; how many there were.

@@ -17,8 +17,10 @@ from sentri.config.readers import flag
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
+from sentri.telemetry import Telemetry
 from sentri.web.bearer import bearer_token, no_token
 from sentri.web.bypassed import check_routes, starting_application
+from sentri.web.denials import Denials
 from sentri.web.errors import ErrorMiddleware, OnUnhandled
 from sentri.web.gates import Gate
 from sentri.web.guards import Check, Guard, GuardedHandler, Guards
@@ -42,7 +44,11 @@ class Auth(ABC):
         valid_roles: Collection[str] | None,
         callback_timeout: float,
         logger: logging.Logger,
+        denials: Denials,
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
+        self._denials = denials
         self._valid_roles = None if valid_roles is None else frozenset(valid_roles)
         self._callback_timeout = callback_timeout
         self._logger = logger
@@ -54,6 +60,7 @@ class Auth(ABC):
             check_roles=self.check_roles,
             decide=self.decide,
             judge=lambda _: self,
+            denied=self.denied,
         )
         self._protecting: list[ProtectMiddleware] = []
         self._on_unhandled: list[OnUnhandled] = []
@@ -144,7 +151,9 @@ class Auth(ABC):
         """
         defaults = {} if options.get("store") is not None else self._idempotency_defaults()
         read = IdempotencyOptions.read({**defaults, **options})
-        authority = Authority(identify=self.identify, treatment=self._treatment, gates=self._own_gates)
+        authority = Authority(
+            identify=self.identify, treatment=self._treatment, gates=self._own_gates, address=self._address_of
+        )
         middleware = middleware_of(read, authority=authority, logger=self._logger)
         self._idempotency.append(middleware)
         return middleware
@@ -156,6 +165,10 @@ class Auth(ABC):
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:  # noqa: ARG002 - for those who override it
         """How the answers of the matched endpoint are kept."""
         return Treatment.HOST
+
+    def _address_of(self, request: web.BaseRequest) -> str:
+        """Which address a request comes from."""
+        return request.remote or ""
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Iterable[Gate]:  # noqa: ARG002 - as above
         """What this object's own endpoints ask of a request before they do anything."""
@@ -185,7 +198,11 @@ class Auth(ABC):
         """The user whom the request's token names, asked once a request. Raises what a guard would refuse it with."""
         known = self._known(request)
         if known is None:
-            known = request[self._memo] = await self._authentication(request)
+            try:
+                known = request[self._memo] = await self._authentication(request)
+            except SentriError as error:
+                self._telemetry.add("sentri.authentication.failures", 1, {"error.type": error.code})
+                raise
         return known.user
 
     def recall(self, request: web.Request) -> AuthUser | None:  # noqa: ARG002 - for those who can
@@ -272,6 +289,10 @@ class Auth(ABC):
             self._logger.exception("The permission check %r gave no answer; the request was refused.", check)
             raise SentriError("INTERNAL_ERROR", "The permission could not be checked.") from error
 
+    async def denied(self, request: web.Request, user: AuthUser, reason: str, roles: frozenset[str]) -> None:
+        """Tell that a guard refused the user."""
+        await self._denials.tell(request, reason, user, **({"roles": tuple(sorted(roles))} if roles else {}))
+
     def _check_wiring(self, app: web.Application) -> None:
         """Raises `CONFIGURATION_ERROR` for what would leave open a route that was meant to be guarded.
 
@@ -322,12 +343,17 @@ async def _decide_late(check: Check, request: web.Request, user: AuthUser) -> bo
     return await _auth_of(request).decide(check, request, user)
 
 
+async def _denied_late(request: web.Request, user: AuthUser, reason: str, roles: frozenset[str]) -> None:
+    await _auth_of(request).denied(request, user, reason, roles)
+
+
 _late = Guards(
     _identify_late,
     recall=lambda request: _auth_of(request).recall(request),
     check_roles=lambda _: None,
     decide=_decide_late,
     judge=lambda config: config.get(AUTH),
+    denied=_denied_late,
     roles_at_request=lambda request, roles: _auth_of(request).check_roles(roles),
 )
 protect = _late.protect

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from aiohttp import web
+from msgspec import UNSET
 
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.web.cookies import TokenCookies
+from sentri.web.outputs import Tokens
 
 __all__ = ["Carriage"]
 
@@ -30,10 +31,9 @@ class Carriage:
         """Whether the refresh token travels in its cookie, and then never in a body."""
         return self._cookies.refresh is not None
 
-    def data(self, pair: TokenPair) -> dict[str, Any]:
+    def data(self, pair: TokenPair) -> Tokens:
         """The tokens that travel in the body."""
-        body = {"accessToken": pair.access_token}
-        return body if self.has_refresh_cookie else body | {"refreshToken": pair.refresh_token}
+        return Tokens(pair.access_token, UNSET if self.has_refresh_cookie else pair.refresh_token)
 
     def refresh_cookies(self, request: web.Request) -> Sequence[str]:
         """Every refresh token that the request shows in a cookie, authentic or not."""

@@ -9,8 +9,9 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from sentri.accounts.limits import Client
+from sentri.accounts.session_origin import SessionOrigin
 from sentri.config.origins import Network
+from sentri.identity import Client
 from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 
 __all__ = ["Clients"]
@@ -52,16 +53,33 @@ class Clients:
         peer = address_of(request.remote or "")
         if peer is None:  # a Unix socket
             return Client("", None, None)
+        address, shared = self._found(request, peer)
+        return _client(address, shared=shared)
+
+    def address_of(self, request: web.BaseRequest) -> str:
+        """The client's whole address; the connection's where nobody says more."""
+        peer = address_of(request.remote or "")
+        return request.remote or "" if peer is None else str(self._found(request, peer)[0])
+
+    def origin_of(self, request: web.BaseRequest) -> SessionOrigin:
+        """Device and address for people to look at; no address where it is a proxy's, or may be."""
+        peer = address_of(request.remote or "")
+        address, shared = (None, True) if peer is None else self._found(request, peer)
+        is_proxy = address is None or shared or is_among(address, self._proxies or ())
+        return SessionOrigin.of(request.headers.get(hdrs.USER_AGENT), None if is_proxy else str(address))
+
+    def _found(self, request: web.BaseRequest, peer: Address) -> tuple[Address, bool]:
+        """The address, and whether it is everybody's."""
         if self._proxies is None:
-            return _client(peer, shared=is_among(peer, _PRIVATE))
+            return peer, is_among(peer, _PRIVATE)
         if not is_among(peer, self._proxies):
-            return _client(peer, shared=False)
+            return peer, False
         found = {_from_right(hops, self._proxies) for hops in _hops(request) if hops}
         if len(found) > 1:
             self._warn()
-            return _client(peer, shared=False)
+            return peer, False
         address = found.pop() if found else None
-        return _client(peer, shared=True) if address is None else _client(address, shared=False)
+        return (peer, True) if address is None else (address, False)
 
     def _warn(self) -> None:
         if not self._has_warned:

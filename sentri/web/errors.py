@@ -11,6 +11,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sentri.errors import SentriError
+from sentri.telling import Events
+from sentri.web.client_address import Clients
+from sentri.web.denials import place_of, source_of
 from sentri.web.envelope import failure, named
 
 __all__ = ["ErrorMiddleware", "OnUnhandled", "SubApplicationErrors"]
@@ -47,11 +50,11 @@ class ErrorMiddleware:
     def refuse(self, request: web.Request, error: SentriError) -> web.StreamResponse:
         """The answer to an error of sentri's; a mistake of the program is logged."""
         if error.code == "CONFIGURATION_ERROR":
-            self._logger.error("%s %s: %s", request.method, _place(request), error.message)
+            self._logger.error("%s %s: %s", request.method, place_of(request), error.message)
         return failure(error)
 
     async def _unhandled(self, request: web.Request, error: Exception) -> web.StreamResponse:
-        self._logger.error("Unhandled exception in %s %s", request.method, _place(request), exc_info=error)
+        self._logger.error("Unhandled exception in %s %s", request.method, place_of(request), exc_info=error)
         if self._on_unhandled is not None:
             try:
                 answer = self._on_unhandled(request, error)
@@ -67,11 +70,21 @@ class ErrorMiddleware:
 
 @web.middleware
 class SubApplicationErrors(ErrorMiddleware):
-    """The same inside sentri's sub-application, where aiohttp's HTTP errors (404, 405, …) are enveloped too."""
+    """The same inside sentri's sub-application, where aiohttp's HTTP errors (404, 405, …) are enveloped too, and where
+    what happens is told with the request that it happens in.
+    """
+
+    def __init__(
+        self, logger: logging.Logger, on_unhandled: OnUnhandled | None, *, events: Events, clients: Clients
+    ) -> None:
+        super().__init__(logger, on_unhandled)
+        self._events = events
+        self._clients = clients
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            return await super().__call__(request, handler)
+            with self._events.coming_from(lambda: source_of(request, self._clients)):
+                return await super().__call__(request, handler)
         except web.HTTPException as error:
             if _started(request) or error.status < 400:
                 raise
@@ -82,9 +95,3 @@ def _started(request: web.Request) -> bool:
     """Whether a response has begun to leave: nothing can be put in its place any more."""
     writer = request.writer
     return writer.output_size > 0 or writer.length is not None or bool(getattr(writer, "chunked", False))
-
-
-def _place(request: web.Request) -> str:
-    """The route's pattern: the raw path may hold what nobody should read in a log."""
-    resource = request.match_info.route.resource
-    return "an unknown path" if resource is None else resource.canonical

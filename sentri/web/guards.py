@@ -22,6 +22,7 @@ Check = Callable[[web.Request, AuthUser], "bool | Awaitable[bool]"]
 """`check(request, user)`, plain or async: may the user do this? Anything but a bool is an error, never a pass."""
 
 Identify = Callable[[web.Request], Awaitable[AuthUser]]
+Denied = Callable[[web.Request, AuthUser, str, frozenset[str]], Awaitable[None]]
 Rule = Callable[[web.Request, AuthUser], Awaitable[None]]
 
 
@@ -40,6 +41,7 @@ class Guards:
         check_roles: raises `CONFIGURATION_ERROR` for roles that do not exist; asked at decoration.
         decide: runs a permission check; its answer is a bool, or it raises.
         judge: the auth object that all this is asked of, by what the applications keep.
+        denied: is told of a user whom a rule refuses, with the reason and the roles that would have done.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Guards:
         check_roles: Callable[[frozenset[str]], None],
         decide: Callable[[Check, web.Request, AuthUser], Awaitable[bool]],
         judge: Callable[[Config], object],
+        denied: Denied,
         roles_at_request: Callable[[web.Request, frozenset[str]], None] | None = None,
     ) -> None:
         self._identify = identify
@@ -57,6 +60,7 @@ class Guards:
         self._check_roles = check_roles
         self._decide = decide
         self.judge = judge
+        self._denied = denied
         self._roles_at_request = roles_at_request
 
     @overload
@@ -76,20 +80,20 @@ class Guards:
         """
         wanted = self._role_names("authorize", roles)
 
-        def check(request: web.Request, user: AuthUser) -> None:
+        def passes(request: web.Request, user: AuthUser) -> bool:
             self._check_late(request, wanted)
-            if wanted.isdisjoint(user.roles):
-                raise forbidden()
+            return not wanted.isdisjoint(user.roles)
 
         async def rule(request: web.Request, user: AuthUser) -> None:
-            check(request, user)
+            if not passes(request, user):
+                await self._denied(request, user, "roles", wanted)
+                raise forbidden()
 
         def enter_at_once(request: web.Request) -> bool:
             user = self._recall(request)
-            if user is None:
+            if user is None or not passes(request, user):  # `rule` says no, and tells it
                 return False
             publish(request, user)
-            check(request, user)
             return True
 
         return self._guard(rule, f"authorize: {', '.join(sorted(wanted))}", enter_at_once)
@@ -112,6 +116,7 @@ class Guards:
         async def rule(request: web.Request, user: AuthUser) -> None:
             self._check_late(request, listed)
             if listed.isdisjoint(user.roles) and not await self._decide(permitted, request, user):
+                await self._denied(request, user, "check", listed)
                 raise forbidden()
 
         return self._guard(rule, f"permit: {', or '.join([_name_of(permitted), *sorted(listed)])}")

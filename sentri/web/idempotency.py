@@ -59,11 +59,13 @@ class Authority:
         identify: the user of a request, asked once a request; raises what refuses it.
         treatment: of the endpoint that a request was matched to.
         gates: what sentri's own endpoints ask of a request before they do anything.
+        address: which address a request comes from.
     """
 
     identify: Callable[[web.Request], Awaitable[AuthUser]]
     treatment: Callable[[web.UrlMappingMatchInfo], Treatment]
     gates: Callable[[web.UrlMappingMatchInfo], Iterable[Gate]]
+    address: Callable[[web.BaseRequest], str]
 
 
 @web.middleware
@@ -226,7 +228,9 @@ class IdempotencyMiddleware:
     async def _caller(self, request: web.Request, users: Sequence[AuthUser]) -> bytes:
         if self._options.caller is not None:
             return caller_named(await self._named(self._options.caller, request))
-        return verified_caller(*users) if users else caller_by_headers(request)
+        if users:
+            return verified_caller(*users)
+        return caller_by_headers(request, _peer if self._authority is None else self._authority.address)
 
     async def _named(self, caller: Callable[[web.Request], Any], request: web.Request) -> str:
         try:
@@ -417,6 +421,11 @@ def _begun(work: Coroutine[Any, Any, web.StreamResponse]) -> asyncio.Task[web.St
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=loop, eager_start=True)
     return loop.create_task(work)
+
+
+def _peer(request: web.BaseRequest) -> str:
+    """The address of the connection."""
+    return request.remote or ""
 
 
 def _is_success(response: web.StreamResponse) -> bool:

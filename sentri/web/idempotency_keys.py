@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -68,11 +68,11 @@ def caller_named(name: str) -> bytes:
     return _digest(b"sentri.named", name)
 
 
-def caller_by_headers(request: web.BaseRequest) -> bytes:
+def caller_by_headers(request: web.BaseRequest, address_of: Callable[[web.BaseRequest], str]) -> bytes:
     """The caller of a request that nobody authenticated: what it shows of itself, else its address."""
     headers = request.headers
     if hdrs.AUTHORIZATION not in headers and hdrs.COOKIE not in headers:
-        return _digest(b"sentri.address", request.remote or "")
+        return _digest(b"sentri.address", address_of(request))
     shown = (*headers.getall(hdrs.AUTHORIZATION, ()), "", *headers.getall(hdrs.COOKIE, ()))
     return _digest(b"sentri.headers", *shown)
 

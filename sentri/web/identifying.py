@@ -86,7 +86,8 @@ class CookieAuthentication:
         shown = self._cookies.access_tokens(request)
         if not shown and not self._cookies.refresh_tokens(request):
             raise no_token()
-        self._cross_site.check(request)
+        if self._cross_site.refuses(request):
+            await self._cross_site.check(request)
         token, claims = await self._access(shown)
         if claims is not None and self._clock() < claims.expires_at:
             return Authentication(await self._check(claims.user), token, weakref.ref(request))

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from sentri.config.origins import Network, origin_of
 from sentri.errors import SentriError
+from sentri.web.denials import Denials
 from sentri.web.proxies import forwarded_pairs, is_trusted
 
 __all__ = ["CrossSite", "may_refresh"]
@@ -26,30 +27,37 @@ class CrossSite:
         trusted: origins beside the own one, as browsers write them.
         secure: whether the cookies are Secure; then the own origin is https, except on loopback.
         proxies: whose `X-Forwarded-Proto` and `Forwarded` are believed.
+        denials: tells of what is refused.
     """
 
-    def __init__(self, *, trusted: Collection[str], secure: bool, proxies: Sequence[Network]) -> None:
+    def __init__(self, *, trusted: Collection[str], secure: bool, proxies: Sequence[Network], denials: Denials) -> None:
         self._trusted = frozenset(trusted)
         self._secure = secure
         self._proxies = tuple(proxies)
+        self._denials = denials
 
-    def check(self, request: web.Request) -> None:
-        """Raises `FORBIDDEN` for an unsafe request or a WebSocket handshake from elsewhere; lets the others pass.
+    async def check(self, request: web.Request) -> None:
+        """Raises `FORBIDDEN`, and tells it, for what `refuses` the request."""
+        if self.refuses(request):
+            await self._denials.tell(request, "cross_site")
+            raise SentriError("FORBIDDEN", "The request comes from another site.")
+
+    def refuses(self, request: web.Request) -> bool:
+        """Whether this is an unsafe request or a WebSocket handshake from elsewhere.
 
         `Sec-Fetch-Site: same-origin` or `none` passes. With any other value, or without the header, a given `Origin`
         must be the own one or trusted. A client that sends neither is no browser, and has no cookies that another
         site could use.
         """
         if request.method in _SAFE and not _is_handshake(request):
-            return
+            return False
         sites = request.headers.getall(SEC_FETCH_SITE, ())
         if len(sites) == 1 and sites[0].strip().lower() in _OURS:
-            return
+            return False
         origins = request.headers.getall(hdrs.ORIGIN, ())
         if not sites and not origins:
-            return
-        if len(origins) != 1 or not self._is_trusted(request, origins[0].strip()):
-            raise SentriError("FORBIDDEN", "The request comes from another site.")
+            return False
+        return len(origins) != 1 or not self._is_trusted(request, origins[0].strip())
 
     def _is_trusted(self, request: web.Request, given: str) -> bool:
         origin = origin_of(given)

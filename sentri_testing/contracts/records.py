@@ -8,11 +8,12 @@ from typing import Any, Final
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.randomness import new_id, new_jti
 
-__all__ = ["HASH", "NOW", "a_session", "a_user"]
+__all__ = ["HASH", "NOW", "RENEWED", "a_session", "a_user"]
 
 NOW: Final = 1_795_422_844.860_813
 HASH: Final = "$2b$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 """It has the form of a bcrypt hash, and is of no password."""
+RENEWED: Final = HASH.replace("$04$", "$05$")
 
 
 def a_user(key: str = "ann@example.com", **changes: Any) -> UserRecord:

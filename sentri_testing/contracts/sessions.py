@@ -52,7 +52,8 @@ class SessionStoreContract:
 
     async def test_reads_what_was_started(self, sessions: SessionStore, users: UserStore) -> None:
         user = await _added(users)
-        session = a_session(user, previous_jti="before", created_at=NOW - 5.000_001, rotated_at=NOW - 1.5)
+        known = {"device": "Möbius/5.0 \U0001f600 " * 17, "address": "2001:db8:ffff:ffff:ffff:ffff:255.255.255.255"}
+        session = a_session(user, previous_jti="before", created_at=NOW - 5.000_001, rotated_at=NOW - 1.5, **known)
         assert await sessions.start(session, verified_hash=None)
         assert await sessions.read(session.id) == (session, user)
         assert await sessions.read(new_id()) is None
@@ -239,6 +240,46 @@ class SessionStoreContract:
         assert await sessions.end_all("x") == 0
         assert await sessions.find_active(theirs.id)
 
+    async def test_ends_the_session_of_its_own_user_alone(self, sessions: SessionStore, users: UserStore) -> None:
+        session, user = await _started(sessions, users)
+        other = await _added(users, "other")
+        assert not await sessions.end(session.id, of=other.id)
+        assert not await sessions.end(session.id, of="x")
+        assert await sessions.find_active(session.id)
+        assert await sessions.end(session.id, of=user.id)
+        assert not await sessions.end(session.id, of=user.id)
+
+    async def test_pages_of_a_users_sessions_come_with_the_latest_login_first(
+        self, sessions: SessionStore, users: UserStore
+    ) -> None:
+        user, other = await _added(users), await _added(users, "other")
+        mine = [a_session(user, created_at=NOW - number // 2, device=f"d{number}") for number in range(7)]
+        others = [a_session(other), a_session(user, expires_at=NOW), a_session(user, expires_at=NOW - 1)]
+        for session in (*mine, *others):
+            assert await sessions.start(session, verified_hash=None)
+        found: list[SessionRecord] = []
+        while page := await sessions.page(user.id, now=NOW, after=_place(found), most=2):
+            found.extend(page)
+        assert found == sorted(mine, key=lambda session: (session.created_at, session.id), reverse=True)
+        assert await sessions.page(user.id, now=NOW, after=None, most=100) == found
+        assert await sessions.page("x", now=NOW, after=None, most=100) == []
+        assert await sessions.page(new_id(), now=NOW, after=None, most=100) == []
+
+    async def test_a_rotation_keeps_where_a_session_comes_from(self, sessions: SessionStore, users: UserStore) -> None:
+        session = a_session(await _added(users), device="a browser", address="192.0.2.1")
+        assert await sessions.start(session, verified_hash=HASH, most=3)
+        assert await _rotation(sessions, session, successor="n")
+        found = await sessions.read(session.id)
+        assert found is not None
+        assert (found[0].device, found[0].address) == ("a browser", "192.0.2.1")
+
+    async def test_describes_what_nothing_is_known_of(self, sessions: SessionStore, users: UserStore) -> None:
+        session, user = await _started(sessions, users)
+        assert await sessions.describe(session.id, device="a browser", address=None)
+        assert not await sessions.describe(session.id, device="another", address="192.0.2.1")
+        assert await sessions.read(session.id) == (replace(session, device="a browser"), user)
+        assert not await sessions.describe("x", device="a browser", address=None)
+
     async def test_what_has_ended_is_gone_for_every_lookup_that_starts_afterwards(
         self, sessions: SessionStore, users: UserStore
     ) -> None:
@@ -262,6 +303,10 @@ async def _started(sessions: SessionStore, users: UserStore) -> tuple[SessionRec
     session = a_session(user)
     assert await sessions.start(session, verified_hash=HASH)
     return session, user
+
+
+def _place(found: list[SessionRecord]) -> tuple[float, str] | None:
+    return (found[-1].created_at, found[-1].id) if found else None
 
 
 def _rotation(sessions: SessionStore, session: SessionRecord, *, successor: str) -> Awaitable[bool]:

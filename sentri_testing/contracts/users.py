@@ -11,7 +11,8 @@ import pytest
 
 from sentri.accounts.stores import Change, SessionStore, UserStore
 from sentri.randomness import new_id
-from sentri_testing.contracts.records import HASH, NOW, a_session, a_user
+from sentri_testing.contracts.administration import AdministeredUsers
+from sentri_testing.contracts.records import HASH, NOW, RENEWED, a_session, a_user
 
 __all__ = ["UserStoreContract"]
 
@@ -30,11 +31,10 @@ LOOKALIKES: Final = (
     "i",
     "İ",
 )
-RENEWED: Final = HASH.replace("$04$", "$05$")
 ALL_OF_UNICODE: Final = "\U0001f600 \U00020000 é Ω %s ? {} $1 ' \" \\ `; --"
 
 
-class UserStoreContract:
+class UserStoreContract(AdministeredUsers):
     """The promises of a store of users. Subclass it in a test module and give it two fixtures.
 
     `users`: an empty store.

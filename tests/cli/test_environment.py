@@ -25,6 +25,7 @@ def test_nothing_set_gives_the_defaults():
         ("SENTRI_API_KEY", "a,b", "api_key", "a,b"),
         ("SENTRI_AUDIENCE", "https://a", "audience", ["https://a"]),
         ("SENTRI_REGISTRATION", "False", "registration", False),
+        ("SENTRI_TELEMETRY", "true", "telemetry", True),
         ("SENTRI_MIGRATE_ON_STARTUP", "true", "migrate_on_startup", True),
         ("SENTRI_SALT_ROUNDS", " 13 ", "salt_rounds", 13),
         ("SENTRI_ACCESS_EXPIRES_IN", "5m", "access_expires_in", "5m"),

@@ -142,7 +142,7 @@ async def test_an_application_that_starts_in_an_outage_becomes_ready_without_tra
     async with asyncio.timeout(10):
         while service.auth.keys.status().state != "fresh":  # noqa: ASYNC110 - it happens by itself
             await asyncio.sleep(0.05)
-    assert [record.levelname for record in caplog.records if "Fetching the keys" in record.message] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if "keys.unreachable" in record.message] == ["WARNING"]
 
 
 async def test_a_partner_that_is_down_keeps_nothing_from_being_ready(make_auth, issuer):

@@ -43,6 +43,8 @@ GOOD = {
     "timeout": [5, "5s", 0.1],
     "allow_insecure_keys": [True, False],
     "is_token_revoked": [None, lambda session_id: False],
+    "hooks": [None, {}, {"on_event": print}, {"on_permission_denied": print, "on_keys_change": print}],
+    "telemetry": [True, False],
     "hook_timeout": [1],
     "clock": [ManualClock(), lambda: 1.5],
     "logger": [logging.getLogger("host")],
@@ -67,6 +69,8 @@ WRONG = {
     "timeout": [0, "x", "10m"],
     "allow_insecure_keys": [1, "yes"],
     "is_token_revoked": [1, lambda: True],
+    "hooks": [1, [], {"on_login": print}, {"on_event": 1}, {"on_event": lambda: None}],
+    "telemetry": [None, 1, "yes"],
     "hook_timeout": [0],
     "clock": [None, 5, lambda: "now", lambda _: 5],
     "logger": ["sentri"],
@@ -103,7 +107,7 @@ def test_all_findings_come_in_one_message():
         assert name in message
 
 
-@pytest.mark.parametrize("name", ["db", "secret", "cookie", "router", "hooks", "rate_limit", "key_encryption_secret"])
+@pytest.mark.parametrize("name", ["db", "secret", "cookie", "router", "rate_limit", "key_encryption_secret"])
 def test_options_of_the_server_are_none_of_the_client(name):
     assert f"{name}: unknown option" in refusal(key_uri=URI, **{name: None})
 

@@ -107,7 +107,7 @@ async def test_a_middleware_is_asked_in_the_application_that_has_it():
     async def handler(request):
         return web.Response(text=request.app[NAME])
 
-    guards = Guards(identify, check_roles=lambda _: None, decide=lambda *_: None, judge=lambda _: None)
+    guards = Guards(identify, check_roles=lambda _: None, decide=lambda *_: None, judge=lambda _: None, denied=None)
     protecting = ProtectMiddleware(guards, owner=guards, is_own=lambda _: False, exclude=(), refuse=refuse)
     apps = [web.Application(middlewares=[sentri.create_idempotency_middleware()])]
     apps += [web.Application(middlewares=[protecting]), web.Application()]
@@ -144,7 +144,7 @@ async def test_users_of_all_auth_objects_of_a_route_are_the_caller():
                 id=request.headers[header], identifier="x", roles=frozenset(), session_id=None, issuer=header
             )
 
-        return Guards(identify, check_roles=lambda _: None, decide=lambda *_: None, judge=lambda _: header)
+        return Guards(identify, check_roles=lambda _: None, decide=lambda *_: None, judge=lambda _: header, denied=None)
 
     @guards_of("X-Outer").protect
     @guards_of("X-Inner").protect

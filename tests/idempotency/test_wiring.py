@@ -36,6 +36,21 @@ async def test_both_forms_keep_answers(make_auth, backend, wire):
     assert len(handler.runs) == 1
 
 
+async def test_anonymous_callers_behind_a_trusted_proxy_are_told_apart(make_auth, backend):
+    """One of them gets nobody else's answer, and counts for nobody else's share of the memory."""
+    handler, key = Counter(), new_key()
+    app = web.Application()
+    make_auth(trusted_proxies=["127.0.0.1"], **backend).setup(app)
+    app.router.add_post("/", handler.handle)
+    visitors = ["203.0.113.7", "198.51.100.9", "2001:db8::1", "2001:db8::2", "203.0.113.7"]
+    async with serving(app, DummyCookieJar()) as client:
+        answers = [
+            await Running(client, None).post("/", key, headers={"X-Forwarded-For": address}) for address in visitors
+        ]
+    assert [replayed(each) for each in answers] == [False] * 4 + [True]
+    assert len(handler.runs) == 4
+
+
 async def test_setup_can_leave_it_out(make_auth):
     handler, key = Counter(), new_key()
     app = web.Application()

@@ -1,7 +1,12 @@
-"""No secret, password, key or user information shows in an error or a repr, however wrong the options are."""
+"""No secret, password, key or user information shows in an error or a repr, however wrong the options are; nor in an
+event.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import traceback
 
 from hypothesis import example, given
@@ -9,6 +14,10 @@ from hypothesis import strategies as st
 
 from sentri import Database, SentriError, create_auth, create_auth_server
 from sentri.config.options import ServerOptions
+from sentri.digests import Digests
+from sentri.events import Event
+from sentri.hooks import HookRunner
+from sentri.telling import Events, Source
 from tests.properties.strategies import PURE
 
 MARKER = "mArKeR7121"
@@ -98,3 +107,49 @@ def test_what_is_right_shows_nothing_either(secret):
     assert MARKER not in f"{db!r} {db.shown}"
     assert MARKER not in said(create_auth, db=db, valid_roles=["user"], secret=long, api_key="k" * 40)
     assert MARKER not in said(ServerOptions.read, {"db": db, "valid_roles": ["user"], "secret": long})
+
+
+class Heard(logging.Handler):
+    """All that a record has, formatted or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += f"{record.getMessage()} {vars(record)!r} {json.dumps(record.sentri)}"
+
+
+@PURE
+@given(session_id=secrets, client=secrets, identifier=secrets)
+def test_an_event_shows_no_session_no_address_and_no_identifier(session_id, client, identifier):
+    logger, heard = logging.getLogger("test_secrecy"), Heard()
+    logger.setLevel(logging.INFO)
+    logger.handlers = [heard]
+    told = []
+    hooks = HookRunner(
+        {"on_event": lambda event: told.append(repr(event) + str(event.to_dict()))}, timeout=1, logger=logger
+    )
+    events = Events(hooks, Digests([b"secret"]), lambda: 0.0, logger)
+    digest = events.digest("identifier", identifier)
+    about = {"session_id": session_id, "source": Source("POST /x", client), "identifier": digest}
+    asyncio.run(events.tell("login.failed", **about))
+    assert digest in heard.text
+    assert digest in told[0]
+    assert MARKER not in heard.text + told[0]
+
+
+anything = st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text()).map(tuple))
+
+
+@PURE
+@given(user_id=st.text(), details=st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), anything))
+@example(user_id="x\r\nlogin.succeeded user_id=admin", details={"a": "\u2028\x85\x1b[31m"})
+def test_an_event_is_one_line_whatever_it_holds(user_id, details):
+    """Nobody forges a line of the log, or its end."""
+    event = Event(name="user.deleted", at=0.0, user_id=user_id, details=details)
+    line = str(event)
+    assert line.isascii()
+    assert line.isprintable()
+    assert line.splitlines() == [line]
+    assert json.loads(json.dumps(event.to_dict())) == event.to_dict()

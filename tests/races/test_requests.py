@@ -282,3 +282,65 @@ async def test_clients_that_go_away_in_the_middle_of_a_write_leak_no_connection(
     pair = await api.session(ann)
     for response in await asyncio.gather(*(api.refresh(pair.refresh_token) for _ in range(5))):
         await data_of(response)
+
+
+# --- administration
+
+
+async def test_who_is_disabled_while_logging_in_is_not_logged_in(api, hold):
+    admin, user = await api.session(roles=("admin",)), await api.user("Ann")
+    standing = hold(Sessions, "start")
+    disabling = api.post(f"/auth/admin/users/{user.id}/disable", token=admin.access_token)
+    login, disabled = await standing.during(api.login("Ann"), disabling)
+    await data_of(disabled)
+    await assert_error(login, 401, "INVALID_CREDENTIALS")
+    assert (await api.auth.sessions.list(user.id)).items == ()
+
+
+async def test_logins_and_disablings_without_any_order_leave_no_session(api):
+    admin, user = await api.session(roles=("admin",)), await api.user("Ann")
+    path, token = f"/auth/admin/users/{user.id}", admin.access_token
+    for _ in range(3):
+        await data_of(await api.post(f"{path}/enable", token=token))
+        logins = [api.auth.accounts.start_session(user.id) for _ in range(6)]
+        await asyncio.gather(*logins[:3], api.post(f"{path}/disable", token=token), *logins[3:], return_exceptions=True)
+        assert (await api.auth.sessions.list(user.id)).items == ()
+
+
+async def test_who_is_deleted_while_refreshing_gets_no_tokens(api, hold):
+    admin, pair = await api.session(roles=("admin",)), await api.session()
+    standing = hold(Sessions, "rotate")
+    deleting = api.call("DELETE", f"/auth/admin/users/{pair.user.id}", token=admin.access_token)
+    refreshed, deleted = await standing.during(api.refresh(pair.refresh_token), deleting)
+    await data_of(deleted)
+    await assert_error(refreshed, 401, "UNAUTHORIZED")
+
+
+async def test_a_user_who_is_disabled_while_their_request_runs_is_refused_from_the_next_one_on(api, hold):
+    admin, pair = await api.session(roles=("admin",)), await api.session()
+    standing = hold(Sessions, "page")
+    mine = api.call("GET", "/auth/me/sessions", token=pair.access_token)
+    disabling = api.post(f"/auth/admin/users/{pair.user.id}/disable", token=admin.access_token)
+    shown, disabled = await standing.during(mine, disabling)
+    await data_of(disabled)
+    assert (await data_of(shown))["sessions"] == []
+    await assert_error(await api.me(pair.access_token), 401, "UNAUTHORIZED")
+
+
+async def test_roles_that_are_added_and_removed_at_once_are_all_decided(make_api):
+    roles = tuple(f"role-{number}" for number in range(6))
+    api = await make_api(valid_roles=("admin", *roles))
+    admin, user = await api.session(roles=("admin",)), await api.user(roles=roles[:3])
+    path, token = f"/auth/admin/users/{user.id}/roles", admin.access_token
+    removed = [api.call("DELETE", f"{path}/{role}", token=token) for role in roles[:3]]
+    added = [api.post(path, {"roles": [role]}, token=token) for role in roles[3:]]
+    for response in await asyncio.gather(*removed, *added):
+        await data_of(response)
+    assert set((await Users(api.database).by_id(user.id)).roles) == set(roles[3:])
+
+
+async def test_of_two_deletions_at_once_one_finds_the_user(api):
+    admin, user = await api.session(roles=("admin",)), await api.user()
+    path = f"/auth/admin/users/{user.id}"
+    both = await asyncio.gather(*(api.call("DELETE", path, token=admin.access_token) for _ in range(2)))
+    assert sorted(response.status for response in both) == [200, 404]

@@ -98,7 +98,7 @@ async def one_after_the_other(held: Held, first, second):
 async def test_no_session_starts_with_a_password_that_is_being_changed(held, users, sessions, user):
     change = Users(held).change_password(user.id, verified=HASH, renewed="new")
     start = sessions.start(a_session(user), verified_hash=HASH)
-    assert await one_after_the_other(held, change, start) == [True, False]
+    assert await one_after_the_other(held, change, start) == [True, None]
     assert await sessions.end_all(user.id) == 0
 
 
@@ -106,7 +106,8 @@ async def test_a_session_that_is_being_started_does_not_survive_a_new_password(h
     session = a_session(user)
     start = Sessions(held, system_clock).start(session, verified_hash=HASH)
     change = users.change_password(user.id, verified=HASH, renewed="new")
-    assert await one_after_the_other(held, start, change) == [True, True]
+    started, changed = await one_after_the_other(held, start, change)
+    assert (started is not None, changed) == (True, True)
     assert await sessions.read(session.id) is None
 
 
@@ -163,6 +164,61 @@ async def test_rotations_of_two_processes_that_share_sessions_never_wait_for_eac
         now, _ = await sessions.read(session.id)
         assert now.jti == ("here" if won_here else "there")
         assert now.previous_jti == session.jti
+
+
+async def test_no_session_starts_while_its_user_is_being_disabled(held, users, sessions, user):
+    disabling = Users(held).set_disabled(user.id, at=NOW)
+    start = sessions.start(a_session(user), verified_hash=HASH)
+    assert await one_after_the_other(held, disabling, start) == [user, None]
+    assert await sessions.end_all(user.id) == 0
+
+
+async def test_a_session_that_is_being_started_does_not_survive_its_user_being_disabled(held, users, sessions, user):
+    session = a_session(user)
+    start = Sessions(held, system_clock).start(session, verified_hash=HASH)
+    started, before = await one_after_the_other(held, start, users.set_disabled(user.id, at=NOW))
+    assert (started is not None, before) == (True, user)
+    assert await sessions.read(session.id) is None
+
+
+async def test_no_session_starts_while_its_user_is_being_deleted(held, users, sessions, user):
+    start = sessions.start(a_session(user), verified_hash=HASH)
+    assert await one_after_the_other(held, Users(held).delete(user.id), start) == [user, None]
+
+
+async def test_a_session_that_is_being_started_does_not_survive_its_user(held, users, sessions, user):
+    session = a_session(user)
+    start = Sessions(held, system_clock).start(session, verified_hash=HASH)
+    started, deleted = await one_after_the_other(held, start, users.delete(user.id))
+    assert (started is not None, deleted) == (True, user)
+    assert await sessions.read(session.id) is None
+
+
+async def test_no_session_starts_with_a_password_that_an_admin_is_replacing(held, users, sessions, user):
+    change = Users(held).replace_password(user.id, renewed="new")
+    start = sessions.start(a_session(user), verified_hash=HASH)
+    assert await one_after_the_other(held, change, start) == [True, None]
+
+
+async def test_a_users_own_new_password_and_an_admins_do_not_mix(held, users, user):
+    own = Users(held).change_password(user.id, verified=HASH, renewed="own")
+    assert await one_after_the_other(held, own, users.replace_password(user.id, renewed="of an admin")) == [True, True]
+    assert (await users.by_id(user.id)).password_hash == "of an admin"
+
+
+async def test_a_rotation_waits_for_its_user_being_deleted_and_finds_nothing(held, users, sessions, user):
+    session = a_session(user)
+    await sessions.start(session, verified_hash=None)
+    deleting = Sessions(held, system_clock).end_all(user.id)
+    rotation = sessions.rotate(session.id, presented=session.jti, successor="n", now=NOW, expires_at=NOW + 9)
+    assert await one_after_the_other(held, deleting, rotation) == [1, False]
+
+
+async def test_a_change_of_roles_and_disabling_keep_each_others_word(held, users, user):
+    roles = Users(held).change_roles(user.id, lambda current: (*current, "admin"))
+    await one_after_the_other(held, roles, users.set_disabled(user.id, at=NOW))
+    found = await users.by_id(user.id)
+    assert (found.roles, found.disabled_at) == (("user", "admin"), NOW)
 
 
 async def test_of_two_users_with_one_identifier_the_second_waits_and_is_refused(held, users, user):

@@ -253,3 +253,58 @@ async def test_a_line_that_was_closed_is_empty(monkeypatch):
     monkeypatch.undo()
     assert await hasher.verify(PASSWORD, PASSWORD_HASH)
     hasher.close()
+
+
+async def test_many_are_hashed_in_their_order(hasher):
+    passwords = [f"password number {number}" for number in range(5)]
+    hashes = await hasher.hash_many(passwords)
+    for password, hashed in zip(passwords, hashes, strict=True):
+        assert await hasher.verify(password, hashed)
+    assert await hasher.hash_many([]) == []
+
+
+async def test_many_never_have_more_under_way_than_there_are_threads(monkeypatch):
+    """So that a login waits for one of them, not for all."""
+    made = PasswordHasher(Bcrypt(10), threads=2)
+    under_way = []
+
+    def hash_and_look(_, password):
+        under_way.append(len(made._queue._under_way))  # noqa: SLF001
+        return password
+
+    monkeypatch.setattr(Bcrypt, "hash", hash_and_look)
+    assert await made.hash_many([str(number) for number in range(50)]) == [str(number) for number in range(50)]
+    assert len(under_way) == 50
+    assert max(under_way) <= 2
+    made.close()
+
+
+async def test_many_wait_where_others_are_refused(monkeypatch):
+    made = PasswordHasher(Bcrypt(10), threads=1, most_wait=0.001)
+    let_go = threading.Event()
+    monkeypatch.setattr(Bcrypt, "hash", lambda _, password: let_go.wait(10) and password)
+    first = asyncio.create_task(made.hash("first"))
+    await asyncio.sleep(0)
+    many = asyncio.create_task(made.hash_many(["a", "b"]))
+    await asyncio.sleep(0)
+    with pytest.raises(SentriError, match="SERVICE_UNAVAILABLE"):
+        await made.hash("refused")
+    let_go.set()
+    assert (await first, await many) == ("first", ["a", "b"])
+    made.close()
+
+
+async def test_many_that_the_end_of_the_server_overtakes_are_unavailable(monkeypatch):
+    made = PasswordHasher(Bcrypt(10), threads=1)
+    begun, let_go = threading.Event(), threading.Event()
+    monkeypatch.setattr(Bcrypt, "hash", lambda _, password: begun.set() or (let_go.wait(10) and password))
+    held = asyncio.create_task(made.hash("held"))
+    await asyncio.to_thread(begun.wait, 10)
+    many = asyncio.create_task(made.hash_many(["a", "b", "c"]))
+    for _ in range(5):  # to the end of the line, which nobody leaves meanwhile
+        await asyncio.sleep(0)
+    made.close()
+    let_go.set()
+    with pytest.raises(SentriError, match="SERVICE_UNAVAILABLE"):
+        await many
+    await held

@@ -7,16 +7,21 @@ import contextvars
 import gc
 import json
 import logging
+import time
 from dataclasses import dataclass, field
 
 import pytest
 
 from sentri import SentriError
+from sentri.digests import Digests
+from sentri.hooks import HookRunner
 from sentri.keys.algorithms import ALGORITHMS
 from sentri.keys.remote import Answer, FetchFailed, KeysStatus, RemoteKeys
+from sentri.telling import Events
 from tests.unit.test_published_keys import ASYMMETRIC, EC, published
 
 TTL, STALE, TIMEOUT = 3600.0, 86400.0, 5.0
+LOGGER = logging.getLogger("sentri")
 AHEAD = 0.80 * TTL  # with a jitter of one half; so is a backoff of 0.75, 1.5, 3, …
 DAY = 1_900_000_000.0  # the time of day when the timer is at 0
 
@@ -83,7 +88,8 @@ class World:
             "cache_ttl": TTL,
             "max_stale": STALE,
             "timeout": TIMEOUT,
-            "logger": logging.getLogger("sentri"),
+            "tell": Events(HookRunner({}, timeout=1, logger=LOGGER), Digests([b"x"]), time.time, LOGGER).tell_soon,
+            "logger": LOGGER,
             "name": "https://auth.example",
             "clock": lambda: DAY + timer.now,
             "timer": timer,
@@ -796,7 +802,7 @@ async def test_only_the_allowed_algorithms_count(timer):
 # --- rule 13: the log
 
 
-async def test_an_outage_is_two_lines_in_the_log(world, caplog):
+async def test_an_outage_is_two_events(world, caplog):
     caplog.set_level(logging.DEBUG, "sentri")
     await world.fetched("a", max_age=10)
     for now in (10, 20, 30, 40):
@@ -807,8 +813,22 @@ async def test_an_outage_is_two_lines_in_the_log(world, caplog):
     await world.asking("a")
     await world.answer("a")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "Fetching the keys of https://auth.example fails (HTTP 500); it is tried again."),
-        ("INFO", "Fetching the keys of https://auth.example works again."),
+        ("WARNING", 'keys.unreachable key_uri=https://auth.example error="HTTP 500"'),
+        ("INFO", "keys.reachable key_uri=https://auth.example"),
+    ]
+
+
+async def test_other_keys_are_an_event_and_the_same_are_none(world, caplog):
+    caplog.set_level(logging.DEBUG, "sentri")
+    await world.fetched("a", "b", max_age=10)
+    for now, kids in ((20, ("b", "a")), (40, ("b", "c" * 100)), (60, tuple(f"k{number}" for number in range(20)))):
+        await world.to(now)
+        await world.asking("b")
+        await world.answer(*kids, max_age=10)
+    changed = [record.sentri["details"] for record in caplog.records if record.getMessage().startswith("keys.changed")]
+    assert [(event["added"], event["removed"]) for event in changed] == [
+        (["c" * 64], ["a"]),
+        ([f"k{number}" for number in range(16)], ["b", "c" * 64]),
     ]
 
 

@@ -171,3 +171,40 @@ def recording(real, done):
         return real(*given)
 
     return called
+
+
+SOUND = [
+    *(PASSWORD_HASH.replace("$2b$", f"${version}$") for version in ("2a", "2b", "2y")),
+    bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode(),
+    PASSWORD_HASH.replace("$10$", "$16$"),
+    of_argon2(),
+    of_argon2(salt_len=9, hash_len=17),
+]
+UNSOUND = [
+    "",
+    "x",
+    PASSWORD_HASH[:-1],
+    PASSWORD_HASH.replace("$10$", "$03$"),
+    PASSWORD_HASH.replace("$10$", "$17$"),
+    PASSWORD_HASH.replace("$2b$", "$2x$"),
+    f"{PASSWORD_HASH[:28]}1{PASSWORD_HASH[29:]}",
+    of_argon2().replace("argon2id", "argon2i"),
+    of_argon2()[:-2],
+    of_argon2() + "AA",
+    of_argon2(memory_cost=64).replace("m=64", "m=9999999"),
+]
+
+
+@pytest.mark.parametrize("hashed", SOUND, ids=range(len(SOUND)))
+async def test_a_hash_of_another_system_can_be_stored(hasher, hashed):
+    assert hasher.can_check(hashed)
+
+
+@pytest.mark.parametrize("hashed", UNSOUND, ids=range(len(UNSOUND)))
+async def test_what_only_looks_like_a_hash_or_costs_too_much_can_not(hasher, hashed):
+    assert not hasher.can_check(hashed)
+
+
+async def test_what_can_be_stored_is_never_an_error_of_the_library(hasher):
+    for hashed in (*SOUND[:4], *SOUND[5:]):
+        assert await hasher.verify(PASSWORD, hashed) in {True, False}

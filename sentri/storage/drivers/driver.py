@@ -62,6 +62,13 @@ class Driver(Protocol):
         """The statements that open a transaction."""
         ...
 
+    @property
+    def planning_afresh(self) -> Sequence[str]:
+        """Statements after which, to the end of the transaction, each query is planned for its own values and for the
+        table as it is: where there are many that make it grow.
+        """
+        ...
+
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         """Tortoise's client for this database, not connected yet. Time-out in seconds."""
         ...
@@ -72,6 +79,21 @@ class Driver(Protocol):
 
     def sql(self, text: str, **parts: str) -> str:
         """The dialect's own statement, from one written with `?`, `{for_update}`, `{for_share}` and `{parts}`."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The identifier key of the user `u`, compared and sorted by its bytes."""
+        ...
+
+    @property
+    def has_role(self) -> str:
+        """The condition that a role, given as `values.roles([role])`, is among those of the user `u`."""
+        ...
+
+    @property
+    def has_part(self) -> str:
+        """The condition that a text, given as a key, is a part of the key of the user `u`."""
         ...
 
     def among(self, count: int) -> str:

@@ -28,6 +28,8 @@ __all__ = ["MysqlDriver"]
 # https://dev.mysql.com/doc/mysql-errors/8.0/en/ and https://mariadb.com/kb/en/mariadb-error-code-reference/
 _NATURES: Final = {
     1062: Nature.TAKEN,
+    1451: Nature.REFERENCED,
+    1452: Nature.REFERENCED,
     1213: Nature.CONFLICT,  # deadlock: InnoDB rolled the transaction back
     1020: Nature.CONFLICT,  # MariaDB: record has changed since last read
     1044: Nature.REFUSED,  # access denied to the database
@@ -94,7 +96,11 @@ class MysqlDriver:
     dialect: Dialect = "mysql"
     values: Values = MysqlValues()
     returns = False
+    key = "u.identifier_key"
+    has_role = "JSON_CONTAINS(u.roles, ?)"
+    has_part = "INSTR(u.identifier_key, ?) > 0"
     begin: Sequence[str] = ("START TRANSACTION",)
+    planning_afresh: Sequence[str] = ()
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         extra: dict[str, Any] = {"ssl": ssl.create_default_context()} if options.ssl else {}

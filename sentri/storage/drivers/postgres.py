@@ -19,6 +19,7 @@ __all__ = ["PostgresDriver"]
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _NATURES: Final = {
+    "23503": Nature.REFERENCED,
     "23505": Nature.TAKEN,
     "40001": Nature.CONFLICT,  # serialization_failure
     "40P01": Nature.CONFLICT,  # deadlock_detected
@@ -65,8 +66,13 @@ class PostgresDriver:
     dialect: Dialect = "postgres"
     values: Values = PostgresValues()
     returns = True
+    key = 'u.identifier_key COLLATE "C"'
+    has_role = "u.roles @> ?::jsonb"
+    has_part = "strpos(u.identifier_key, ?) > 0"
     # Whatever the server's default is: after FOR SHARE or FOR UPDATE waited, the next statement must see the latest.
     begin: Sequence[str] = ("BEGIN ISOLATION LEVEL READ COMMITTED",)
+    # Else the plan of an empty table is kept, and reads all of it, while it grows to ten thousand rows.
+    planning_afresh: Sequence[str] = ("SET LOCAL plan_cache_mode = force_custom_plan",)
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         extra: dict[str, Any] = {} if options.ssl is None else {"ssl": options.ssl}

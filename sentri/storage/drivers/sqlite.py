@@ -22,6 +22,7 @@ __all__ = ["SqliteDriver"]
 _NATURES: Final = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: Nature.TAKEN,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Nature.TAKEN,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: Nature.REFERENCED,
     sqlite3.SQLITE_BUSY: Nature.CONFLICT,
     sqlite3.SQLITE_LOCKED: Nature.CONFLICT,
     sqlite3.SQLITE_CANTOPEN: Nature.REFUSED,
@@ -85,9 +86,14 @@ class SqliteDriver:
     dialect: Dialect = "sqlite"
     values: Values = SqliteValues()
     returns = False
+    key = "u.identifier_key"
+    # The role is a list of one, as it is for the others.
+    has_role = "EXISTS (SELECT 1 FROM json_each(u.roles) AS r WHERE r.value = json_extract(?, '$[0]'))"
+    has_part = "instr(u.identifier_key, ?) > 0"
     # A deferred BEGIN that reads and then writes fails at once ("database is locked") when another process wrote
     # in between; this one waits for its turn.
     begin: Sequence[str] = ("BEGIN IMMEDIATE",)
+    planning_afresh: Sequence[str] = ()
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the

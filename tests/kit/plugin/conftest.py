@@ -39,6 +39,6 @@ def run(project):
         project.makepyfile(test_theirs="\n\n".join(map(dedent, ["import pytest", *modules])))
         if conftest:
             project.makeconftest(conftest)
-        return project.runpytest_subprocess("-p", "no:cacheprovider", *args, timeout=60)
+        return project.runpytest_subprocess("-p", "no:schemathesis", "-p", "no:cacheprovider", *args, timeout=60)
 
     return run_it

@@ -107,7 +107,9 @@ def test_a_wrong_value_is_the_servers_own_error(run):
 @pytest.mark.parametrize("name", ["sentri_auth_server", "fake_auth_server", "make_fake_auth_server", "token_factory"])
 def test_says_what_to_install_where_pytest_asyncio_is_missing(pytester, name, mode):
     pytester.makepyfile(test_theirs=f"def test_one({name}): pass")
-    result = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:schemathesis", "-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:cacheprovider", timeout=60
+    )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{name} needs pytest-asyncio*pip install 'sentri-auth*testing*'*"])
 
@@ -121,5 +123,7 @@ def test_what_needs_no_loop_works_without_pytest_asyncio(pytester, mode):
             assert sentri_clock.advance("15m") == sentri_clock.now
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:cacheprovider", timeout=60)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:schemathesis", "-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:cacheprovider", timeout=60
+    )
     result.assert_outcomes(passed=1)

@@ -1,0 +1,5 @@
+"""Long runs that prove a promise or end with an error, one module a promise: `make soak`.
+
+hostile    memory stays flat over 100,000 hostile requests, in server mode and in client mode
+fuzz       tests/fuzz with many more examples than the normal suite tries, and other ones every time
+"""

@@ -1,0 +1,17 @@
+"""Making a user for somebody else."""
+
+from __future__ import annotations
+
+from sentri.accounts.administration.records import UserInfo, user_info
+from sentri.accounts.context import Context
+from sentri.accounts.registration import add_user
+
+__all__ = ["create_user"]
+
+
+async def create_user(
+    context: Context, *, identifier: str, password: str, roles: tuple[str, ...], actor_id: str | None
+) -> UserInfo:
+    user = await add_user(context, identifier=identifier, password=password, roles=roles)
+    await context.events.tell("user.created", user_id=user.id, actor_id=actor_id, roles=roles)
+    return user_info(user)

@@ -1,0 +1,18 @@
+"""Setting a password that somebody has forgotten. Every session of theirs ends with it."""
+
+from __future__ import annotations
+
+from sentri.accounts.administration.records import user_not_found
+from sentri.accounts.context import Context
+
+__all__ = ["set_password"]
+
+
+async def set_password(context: Context, *, user_id: str, password: str, actor_id: str | None) -> None:
+    if await context.users.by_id(user_id) is None:  # spares a hash
+        raise user_not_found()
+    renewed = await context.hasher.hash(password)
+    if not await context.users.replace_password(user_id, renewed=renewed):
+        raise user_not_found()
+    await context.events.tell("password.changed", user_id=user_id, actor_id=actor_id, reason="admin")
+    await context.events.tell("session.revoked", user_id=user_id, actor_id=actor_id, reason="password_changed")
