@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.reporting import setting
-from benchmarks.soaking import fuzz, hostile
+from benchmarks.soaking import fuzz, hostile, rolling_restart
 from benchmarks.soaking.outcome import Outcome, as_json, as_markdown
 
 Part = Callable[..., Iterator[Outcome]]
 
-PARTS: Final[Mapping[str, Part]] = {"hostile": hostile.run, "fuzz": fuzz.run}
+PARTS: Final[Mapping[str, Part]] = {"hostile": hostile.run, "fuzz": fuzz.run, "rolling": rolling_restart.run}
 """Name → what runs it: in full, or quickly. It yields an outcome for each subject as soon as there is one."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["SENTRI_ERROR_STATUS", "ConfigurationError", "SentriError"]
 
@@ -75,6 +75,16 @@ class SentriError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What comes out of a pool of processes was pickled; subclasses take other arguments than `args`.
+        return _restored, (type(self), self.args, self.__dict__ | {"headers": dict(self.headers)})
+
+
+def _restored(kind: type[SentriError], args: tuple[Any, ...], state: dict[str, Any]) -> SentriError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigurationError(SentriError):

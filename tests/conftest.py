@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from sentri.server import server_of_options
 from sentri_testing import ManualClock
 from tests.support import SECRET, Api, host_application, serving
 
-pytest_plugins = ["pytester", "tests.databases", "tests.redis_servers"]
+pytest_plugins = ["pytester", "tests.databases", "tests.redis_servers", "tests.processes.serving"]
 
 
 @pytest.fixture
@@ -33,32 +33,44 @@ def carriage() -> str:
 
 
 @pytest.fixture
-def make_auth(database_options, clock) -> Callable[..., AuthServer]:
-    """An auth server on the test's database, with any options; cheap hashing, HS256, a clock that stands still."""
+def auth_options(database_options) -> dict[str, Any]:
+    """What every auth server of `make_auth` is told: the test's database, cheap hashing, HS256."""
+    return {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin"), "salt_rounds": 10}
+
+
+@pytest.fixture
+def make_auth(auth_options, clock) -> Callable[..., AuthServer]:
+    """An auth server with any options, and a clock that stands still."""
 
     def make(**options: Any) -> AuthServer:
-        given = {
-            "db": database_options,
-            "secret": SECRET,
-            "valid_roles": ("user", "editor", "admin"),
-            "salt_rounds": 10,
-        }
-        return server_of_options(given | options, clock=clock)
+        return server_of_options(auth_options | options, clock=clock)
 
     return make
 
 
 @pytest.fixture
-async def make_api(make_auth, database, carriage) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+def serve(make_auth) -> Callable[..., AbstractAsyncContextManager[Any]]:
+    """How an application of `make_api` is served: by this process. `tests.processes.serving` has another way."""
+
+    @asynccontextmanager
+    async def serve(app: Any, options: Mapping[str, Any], jar: Any) -> AsyncIterator[tuple[AuthServer, Any]]:
+        auth = make_auth(**options)
+        async with serving(app(auth), jar) as client:
+            yield auth, client
+
+    return serve
+
+
+@pytest.fixture
+async def make_api(serve, database, carriage) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
     """A running application with an auth server of any options."""
     async with AsyncExitStack() as running:
 
         async def make(*, app: Callable[[AuthServer], Any] = host_application, **options: Any) -> Api:
-            if carriage == "bearer":
-                auth = make_auth(**options)
-                return Api(auth, await running.enter_async_context(serving(app(auth))), database)
-            auth = make_auth(**{"cookie": {}, "access_cookie": {}} | options)
-            client = await running.enter_async_context(serving(app(auth), DummyCookieJar()))  # the test sends them
+            given, jar = options, None
+            if carriage == "cookie":
+                given, jar = {"cookie": {}, "access_cookie": {}} | options, DummyCookieJar()  # the test sends them
+            auth, client = await running.enter_async_context(serve(app, given, jar))
             return Api(auth, client, database, carriage)
 
         yield make

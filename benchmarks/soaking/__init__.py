@@ -2,4 +2,5 @@
 
 hostile    memory stays flat over 100,000 hostile requests, in server mode and in client mode
 fuzz       tests/fuzz with many more examples than the normal suite tries, and other ones every time
+rolling    rolling restarts of four processes under load, with a migration in the first, fail no request
 """

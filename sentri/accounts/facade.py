@@ -9,8 +9,8 @@ from typing import TypeVar
 from sentri.accounts import identifier_change, inputs, login, logout, password_change, refresh, registration, sessions
 from sentri.accounts import roles as role_change
 from sentri.accounts.context import Context
-from sentri.accounts.session_origin import SessionOrigin
 from sentri.identity import AuthUser, TokenPair
+from sentri.session_origin import SessionOrigin
 
 __all__ = ["Accounts"]
 

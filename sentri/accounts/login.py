@@ -7,12 +7,12 @@ from typing import Final
 
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
-from sentri.accounts.session_origin import NOWHERE, SessionOrigin
 from sentri.accounts.sessions import open_session
 from sentri.accounts.stores import UserRecord
 from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import TokenPair
+from sentri.session_origin import NOWHERE, SessionOrigin
 
 __all__ = ["ATTEMPTS", "invalid_credentials", "login"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sentri.accounts.context import Context
-from sentri.accounts.session_origin import NOWHERE, SessionOrigin
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id, new_jti
+from sentri.session_origin import NOWHERE, SessionOrigin
 
 __all__ = ["auth_user", "describe", "open_session", "session_end", "start_session", "token_pair"]
 

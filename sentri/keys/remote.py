@@ -311,7 +311,7 @@ class _News:
 
     def __init__(self, tell: Callable[..., None], logger: logging.Logger, name: str) -> None:
         self._tell = tell
-        self._newsger = logger
+        self._logger = logger
         self._name = name
         self._failing = False
         self._left_out: tuple[str, ...] = ()
@@ -334,7 +334,7 @@ class _News:
     def left_out(self, reasons: tuple[str, ...]) -> None:
         if reasons and reasons != self._left_out:
             text = "; ".join(reasons)[:_LONGEST_LINE]
-            self._newsger.info("Left out of the keys of %s: %s", self._name, text)
+            self._logger.info("Left out of the keys of %s: %s", self._name, text)
         self._left_out = reasons
 
 

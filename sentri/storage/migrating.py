@@ -8,12 +8,17 @@ Tortoise active it would make our tables in the host's database.
 Ten processes that start at once: one applies, the others wait and find nothing to do. A process that is killed
 leaves no lock; on PostgreSQL and SQLite it leaves no change either, on MySQL and MariaDB, where DDL commits by
 itself, statements that the next process repeats or finds done.
+
+Others serve meanwhile. A statement that changes a table waits until nobody uses it, and whoever comes later waits
+behind that statement: it gives up after a second, lets them through, and tries again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 from sentri.storage.database import Database
@@ -23,10 +28,15 @@ from sentri.storage.migration_files import Migration, migrations_for, statements
 
 __all__ = ["APP", "migrate"]
 
+Work = Callable[[], Awaitable[list[str]]]
+
 APP: Final = "sentri"
 """What tells our rows in the `aerich` table from the host's."""
 _PATIENCE: Final = 60.0  # seconds to wait for another process that migrates
 _LONGEST: Final = 15 * 60.0  # seconds for all of it
+_IN_THE_WAY: Final = 1  # seconds that a change waits for whoever uses its table, and others behind it
+_PAUSE: Final = 0.5  # seconds for those others, before the next attempt
+_BLOCKED: Final = {"55P03", "1205"}  # PostgreSQL's lock_timeout, MySQL's lock_wait_timeout
 
 _TABLE: Final = {
     "postgres": 'CREATE TABLE "aerich" ("id" SERIAL NOT NULL PRIMARY KEY, "version" VARCHAR(255) NOT NULL,'
@@ -55,7 +65,7 @@ async def migrate(database: Database) -> list[str]:
 
     async def work(session: Session) -> list[str]:
         run = _Run(database, session, known)
-        return await lock(session, run.apply)
+        return await lock(session, database.driver, run.apply)
 
     return await database.call(work, within=_LONGEST)
 
@@ -112,17 +122,41 @@ class _Run:
             )
 
 
-async def _postgres(session: Session, work: Callable[[], Awaitable[list[str]]]) -> list[str]:
+async def _yielding(driver: Driver, attempt: Work) -> list[str]:
+    """What `attempt` does, as soon as nobody's lock is in its way."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + _PATIENCE
+    while True:
+        try:
+            return await attempt()
+        except Exception as error:
+            fault = driver.fault(error)
+            if fault is None or fault.code not in _BLOCKED or clock() > end:
+                raise
+        await asyncio.sleep(_PAUSE)
+
+
+async def _postgres(session: Session, driver: Driver, work: Work) -> list[str]:
     """One transaction for everything. The lock belongs to it: commit, rollback and a lost connection free it."""
-    await session.run("BEGIN ISOLATION LEVEL READ COMMITTED")
-    await session.run(f"SET LOCAL lock_timeout = '{int(_PATIENCE)}s'")
-    await session.run("SELECT pg_advisory_xact_lock($1)", _LOCK_NUMBER)
-    applied = await work()
-    await session.run("COMMIT")
-    return applied
+
+    async def attempt() -> list[str]:
+        await session.run("BEGIN ISOLATION LEVEL READ COMMITTED")
+        try:
+            await session.run(f"SET LOCAL lock_timeout = '{int(_PATIENCE)}s'")
+            await session.run("SELECT pg_advisory_xact_lock($1)", _LOCK_NUMBER)
+            await session.run(f"SET LOCAL lock_timeout = '{_IN_THE_WAY}s'")
+            applied = await work()
+            await session.run("COMMIT")
+        except Exception:
+            with suppress(Exception):  # of a connection that is lost: what happened first is what is told
+                await session.run("ROLLBACK")
+            raise
+        return applied
+
+    return await _yielding(driver, attempt)
 
 
-async def _sqlite(session: Session, work: Callable[[], Awaitable[list[str]]]) -> list[str]:
+async def _sqlite(session: Session, driver: Driver, work: Work) -> list[str]:  # noqa: ARG001 - as the others
     """One transaction for everything; to begin it is to be the only writer."""
     before = await session.row("PRAGMA busy_timeout")
     await session.run(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
@@ -135,7 +169,7 @@ async def _sqlite(session: Session, work: Callable[[], Awaitable[list[str]]]) ->
     return applied
 
 
-async def _mysql(session: Session, work: Callable[[], Awaitable[list[str]]]) -> list[str]:
+async def _mysql(session: Session, driver: Driver, work: Work) -> list[str]:
     """A lock of the connection, since DDL ends transactions; each file is recorded as soon as it is applied."""
     row = await session.row(
         "SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), ':sentri-migrate'), %s) AS locked", int(_PATIENCE)
@@ -143,8 +177,10 @@ async def _mysql(session: Session, work: Callable[[], Awaitable[list[str]]]) -> 
     if row is None or row["locked"] != 1:
         raise unavailable()
     try:
-        return await work()
+        await session.run(f"SET SESSION lock_wait_timeout = {_IN_THE_WAY}")
+        return await _yielding(driver, work)
     finally:
+        await session.run("SET SESSION lock_wait_timeout = DEFAULT")
         await session.run("DO RELEASE_LOCK(CONCAT(LEFT(DATABASE(), 40), ':sentri-migrate'))")
 
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from sentri.accounts.session_origin import SessionOrigin
 from sentri.config.origins import Network
 from sentri.identity import Client
+from sentri.session_origin import SessionOrigin
 from sentri.web.proxies import Address, address_of, forwarded_pairs, is_among
 
 __all__ = ["Clients"]

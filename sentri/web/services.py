@@ -9,9 +9,9 @@ from sentri.accounts import logout, roles, sessions
 from sentri.accounts.context import Context
 from sentri.accounts.facade import Accounts
 from sentri.accounts.inputs import VALIDATIONS
-from sentri.accounts.session_origin import SessionOrigin
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
+from sentri.session_origin import SessionOrigin
 
 __all__ = ["Services"]
 

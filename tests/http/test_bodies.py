@@ -311,20 +311,21 @@ async def test_no_error_repeats_a_path_a_query_or_a_token(api):
 # --- beside the host
 
 
+@web.middleware
+async def reads(request, handler):
+    await request.read()
+    return await handler(request)
+
+
+def that_reads_bodies(auth):
+    host = host_application(auth)
+    host.middlewares.append(reads)
+    return host
+
+
 async def test_a_middleware_of_the_host_may_have_read_the_body_already(make_api):
     """As access logs and signature checks do; aiohttp keeps what was read."""
-
-    @web.middleware
-    async def reads(request, handler):
-        await request.read()
-        return await handler(request)
-
-    def app(auth):
-        host = host_application(auth)
-        host.middlewares.append(reads)
-        return host
-
-    api = await make_api(app=app)
+    api = await make_api(app=that_reads_bodies)
     await api.user("Ann")
     await data_of(await api.login("Ann"))
     await assert_error(await api.client.post("/auth/login", json={"a": "x" * MOST}), 413, "PAYLOAD_TOO_LARGE")

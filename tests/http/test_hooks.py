@@ -153,7 +153,7 @@ async def test_a_slow_hook_is_left_to_finish_after_hook_timeout(make_api):
     await finished.wait()
 
 
-async def test_hooks_that_still_run_are_flushed_at_shutdown(make_api):
+async def test_hooks_that_still_run_are_flushed_at_shutdown(make_api, in_process):
     """Before the database is closed, and before the host closes what they may need."""
     begun, let_go, seen = asyncio.Event(), asyncio.Event(), []
 
@@ -178,7 +178,7 @@ async def test_hooks_that_still_run_are_flushed_at_shutdown(make_api):
     assert seen == [user.id, "the host's clean-up"]
 
 
-async def test_a_hook_that_never_ends_does_not_hold_up_the_shutdown(make_api):
+async def test_a_hook_that_never_ends_does_not_hold_up_the_shutdown(make_api, in_process):
     cancelled = asyncio.Event()
 
     async def endless(_):

@@ -27,8 +27,8 @@ class Unrated(SentriError):
 
 
 @pytest.fixture
-def make_host(make_api):
-    """An application whose `GET /` is the handler."""
+def make_host(make_api, in_process):
+    """An application whose `GET /` is the handler, which is the test's own."""
 
     async def make(handler, *, prefixed=False, **options):
         def app(auth):

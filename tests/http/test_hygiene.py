@@ -20,7 +20,7 @@ async def deleted(api):
     await asyncio.gather(*api.auth._context.purging._running)  # noqa: SLF001 - nobody else knows of it
 
 
-async def test_a_login_takes_expired_sessions_along_a_day_later(api, clock):
+async def test_a_login_takes_expired_sessions_along_a_day_later(api, clock, in_process):
     user = await api.user("Ann")
     for _ in range(3):
         await api.session(user)

@@ -107,7 +107,7 @@ async def test_a_replacement_can_stand_alone(make_api):
     assert data == {"user": elsewhere.to_dict()}
 
 
-async def test_the_error_of_a_replacement_is_the_answer(make_api):
+async def test_the_error_of_a_replacement_is_the_answer(make_api, in_process):
     class Closed(SentriError):
         def __init__(self):
             super().__init__("CLOSED", "Come back tomorrow.", 403)

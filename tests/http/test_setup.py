@@ -36,6 +36,37 @@ def wired(auth, **options):
     return late_guards(app)
 
 
+def under_another_prefix(auth):
+    return wired(auth, prefix="/accounts/v1")
+
+
+@web.middleware
+async def outer(request, handler):
+    response = await handler(request)
+    response.headers["X-Outer"] = "1"
+    return response
+
+
+def inside_of_another(auth):
+    host = web.Application(middlewares=[outer])
+    auth.setup(host)
+    return late_guards(host)
+
+
+def with_guards_in_a_sub_application(auth):
+    host = web.Application()
+    auth.setup(host)
+    host.add_subapp("/inner", late_guards(web.Application()))
+    return host
+
+
+def without_an_auth_object(auth):
+    """The explicit wiring, which puts none into the application."""
+    host = web.Application(middlewares=[auth.error_middleware()])
+    host.add_subapp("/auth", auth.app())
+    return late_guards(host)
+
+
 @pytest.fixture
 async def api(make_api):
     return await make_api(app=wired)
@@ -55,7 +86,7 @@ async def test_the_auth_object_is_in_the_application(make_auth):
 
 
 async def test_the_prefix_can_be_chosen(make_api):
-    api = await make_api(app=lambda auth: wired(auth, prefix="/accounts/v1"))
+    api = await make_api(app=under_another_prefix)
     await assert_error(await api.call("GET", "/accounts/v1/me"), 401, "UNAUTHORIZED")
     assert (await api.call("GET", "/auth/me")).status == 404
 
@@ -80,25 +111,13 @@ def test_refuses_a_second_auth_object_in_one_application(make_auth):
 
 async def test_setup_adds_its_middleware_after_those_that_are_there(make_api):
     """So a proxy or CORS middleware sees the envelope as a response, and can add its headers."""
-
-    @web.middleware
-    async def outer(request, handler):
-        response = await handler(request)
-        response.headers["X-Outer"] = "1"
-        return response
-
-    def app(auth):
-        host = web.Application(middlewares=[outer])
-        auth.setup(host)
-        return late_guards(host)
-
-    api = await make_api(app=app)
+    api = await make_api(app=inside_of_another)
     response = await api.call("GET", "/profile")
     await assert_error(response, 401, "UNAUTHORIZED")
     assert response.headers["X-Outer"] == "1"
 
 
-async def test_setup_hands_on_unhandled_to_its_middleware(make_api):
+async def test_setup_hands_on_unhandled_to_its_middleware(make_api, in_process):
     told = []
 
     async def broken(_):
@@ -130,13 +149,7 @@ async def test_imported_guards_guard(api):
 
 
 async def test_imported_guards_work_in_a_sub_application(make_api):
-    def app(auth):
-        host = web.Application()
-        auth.setup(host)
-        host.add_subapp("/inner", late_guards(web.Application()))
-        return host
-
-    api = await make_api(app=app)
+    api = await make_api(app=with_guards_in_a_sub_application)
     await assert_error(await api.call("GET", "/inner/profile"), 401, "UNAUTHORIZED")
     pair = await api.session()
     assert (await api.call("GET", "/inner/profile", token=pair.access_token)).status == 200
@@ -144,12 +157,7 @@ async def test_imported_guards_work_in_a_sub_application(make_api):
 
 @pytest.mark.parametrize("path", ["/profile", "/edit", "/own"])
 async def test_without_an_auth_object_an_imported_guard_is_a_500_and_never_a_pass(make_api, path):
-    def app(auth):
-        host = web.Application(middlewares=[auth.error_middleware()])
-        host.add_subapp("/auth", auth.app())
-        return late_guards(host)
-
-    api = await make_api(app=app)
+    api = await make_api(app=without_an_auth_object)
     pair = await api.session(roles=("editor",))
     await assert_error(await api.call("GET", path, token=pair.access_token), 500, "CONFIGURATION_ERROR")
     await assert_error(await api.call("GET", path), 500, "CONFIGURATION_ERROR")

@@ -13,11 +13,7 @@ from sentri.passwords import schemes
 from tests.support import PASSWORD, data_of
 
 
-@pytest.fixture
-def backend():
-    return {}
-
-
+@pytest.mark.parametrize("backend", ["memory"], indirect=True)
 async def test_a_flood_of_logins_is_refused_and_protected_requests_go_on(visit, monkeypatch):
     visitors = await visit({"max_address_attempts": 1000}, max_hash_wait="1s")
     pair = await visitors.api.session()

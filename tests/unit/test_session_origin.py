@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentri.accounts.session_origin import NOWHERE, SessionOrigin
+from sentri.session_origin import NOWHERE, SessionOrigin
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,9 @@ class PostgresDriver:
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, asyncpg.PostgresError):
             code = str(error.sqlstate)
+            if isinstance(error, asyncpg.InvalidCachedStatementError):
+                # Another process has migrated: what this connection had prepared is gone, the next attempt prepares it.
+                return Fault(Nature.CONFLICT, type(error).__name__, code)
             nature = _NATURES.get(code) or _CLASSES.get(code[:2], Nature.WRONG)
             return Fault(nature, type(error).__name__, code)
         if isinstance(error, asyncpg.InterfaceError):
