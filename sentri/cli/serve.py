@@ -54,7 +54,7 @@ async def serve(database_url: str | None, host: str | None, port: int | None, *,
         loop.add_signal_handler(signal.SIGINT, serving.cancel)
         # A balancer that sends nothing new any more may have connected a moment ago: aiohttp takes a connection without
         # a request for an idle one, and one that it has not accepted yet is reset when it stops listening.
-        loop.add_signal_handler(signal.SIGTERM, loop.call_later, _UNDER_WAY, serving.cancel)
+        loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(_UNDER_WAY, serving.cancel))
     with suppress(asyncio.CancelledError):
         await serving
 
