@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
@@ -53,6 +54,9 @@ from sentri.web.silent_refresh import silent_refresh
 from sentri.wiring import context_of, digests_of, events_of, gatekeeping_of, hooks_of, keys_of, limits_of
 
 __all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
+
+_LAST_HASHES: Final = 4.0
+"""Seconds after the shutdown begins in which passwords are hashed for those who wait."""
 
 
 class AuthServer(Auth):
@@ -132,6 +136,7 @@ class AuthServer(Auth):
         self._own_app: web.Application | None = None
         self._own_routes: dict[web.AbstractRoute, Served] = {}
         self._serving = False
+        self._last_call: asyncio.TimerHandle | None = None
 
     @property
     def options(self) -> ServerOptions:
@@ -181,6 +186,9 @@ class AuthServer(Auth):
         await self._context.hooks.close()
 
     async def _close(self) -> None:
+        if self._last_call is not None:
+            self._last_call.cancel()
+            self._last_call = None
         self._context.hasher.close()
         await self._limits.close()
         await self._context.purging.close()
@@ -280,6 +288,8 @@ class AuthServer(Auth):
 
     async def _flush(self, _: web.Application) -> None:
         # Here, because the parent's own clean-up, which hooks may need, runs before the sub-application's.
+        # Who still waits for a thread when servers cut their connections is refused before that, with 503.
+        self._last_call = asyncio.get_running_loop().call_later(_LAST_HASHES, self._context.hasher.close)
         await self._finish()
 
     async def _check_same_site(self, request: web.Request) -> None:

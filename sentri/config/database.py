@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from sentri.config.durations import Duration, duration
 from sentri.config.reading import Wrong, suggestion
 
 __all__ = ["Database", "Dialect", "read_database"]
@@ -22,6 +24,7 @@ _SCHEMES: Final[Mapping[str, Dialect]] = {
 }
 _PORTS: Final[Mapping[str, int]] = {"postgres": 5432, "mysql": 3306}
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _ALLOWED: Final = "give postgres://…, mysql://…, sqlite://path or sqlite://:memory:"
 
 
@@ -35,9 +38,11 @@ class Database:
         host, port: where the server listens; not for SQLite.
         user, password: who connects.
         max: connections in the pool, at most.
+        timeout: how long sentri waits for the database at a time, from waiting for a connection to the commit, as a
+            duration or a number of seconds; what is not done by then is answered with 503. 0.1 to 300 seconds.
         schema: PostgreSQL only, the schema of sentri's tables.
         ssl: PostgreSQL: an sslmode such as `"require"`. MySQL/MariaDB: True for TLS with the system's certificates.
-        connection_string: a URL, in place of all of the above but `max`.
+        connection_string: a URL, in place of all of the above but `max` and `timeout`.
     """
 
     dialect: Dialect = "postgres"
@@ -47,9 +52,15 @@ class Database:
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     max: int = 10
+    timeout: Duration = 5.0
     schema: str | None = None
     ssl: bool | str | None = None
     connection_string: str | None = field(default=None, repr=False)
+
+    @property
+    def seconds(self) -> float:
+        """`timeout` in seconds."""
+        return _timeout(self.timeout)
 
     @property
     def shown(self) -> str:
@@ -83,7 +94,7 @@ def _from_mapping(given: Mapping[Any, Any]) -> Database:
     url = parts.pop("connection_string", None)
     if url is None:
         return _checked(**parts)
-    if parts.keys() - {"max"}:
+    if parts.keys() - {"max", "timeout"}:
         raise Wrong("has both connection_string and its parts; give one of them")
     if not isinstance(url, str):
         raise Wrong(f"has a connection_string that is a {type(url).__name__}; {_ALLOWED}")
@@ -122,6 +133,8 @@ def _query(query: str, dialect: Dialect) -> dict[str, Any]:
         match name:
             case "max" | "maxsize" if value.isascii() and value.isdigit():
                 parts["max"] = int(value)
+            case "timeout":
+                parts["timeout"] = float(value) if _NUMBER.fullmatch(value) else value
             case "schema" if dialect == "postgres":
                 parts["schema"] = value
             case "ssl" | "sslmode" if dialect == "postgres":
@@ -129,7 +142,11 @@ def _query(query: str, dialect: Dialect) -> dict[str, Any]:
             case "ssl" if dialect == "mysql" and value in {"true", "1"}:
                 parts["ssl"] = True
             case _:
-                known = {"postgres": "max, schema, sslmode", "mysql": "max, ssl=true", "sqlite": "max"}[dialect]
+                known = {
+                    "postgres": "max, timeout, schema, sslmode",
+                    "mysql": "max, timeout, ssl=true",
+                    "sqlite": "max, timeout",
+                }[dialect]
                 raise Wrong(f"has a query parameter that {dialect} does not take here; allowed are {known}")
     return parts
 
@@ -149,6 +166,7 @@ def _checked(**parts: Any) -> Database:
         parts["host"] = parts.get("host") or "127.0.0.1"
         parts["port"] = _whole(parts.get("port") or _PORTS[dialect], "port", 65535)
     parts["max"] = _whole(parts.get("max", 10), "max", 1000)
+    parts["timeout"] = _timeout(parts.get("timeout", 5.0))
     _check_ssl(parts.get("ssl"), dialect)
     return Database(**parts)
 
@@ -163,6 +181,13 @@ def _whole(value: object, name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise Wrong(f"has a {name} that is not a whole number from 1 to {most}")
     return value
+
+
+def _timeout(value: object) -> float:
+    try:
+        return duration(least=0.1, most=300.0)(value)
+    except Wrong as wrong:
+        raise Wrong(f"has a timeout that {wrong}") from None
 
 
 def _check_ssl(value: object, dialect: Dialect) -> None:

@@ -117,6 +117,7 @@ class Turns:
         self._unsettled_bytes = 0
         self._max_bytes = max_bytes
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     def __len__(self) -> int:
         """How many keys this process is busy with."""
@@ -180,7 +181,7 @@ class Turns:
             try:
                 found = await self._store.begin(run.scope, run.fingerprint, run.owner)
             except BaseException:  # it may be ours now, and nobody would run it
-                self._spawn(self._release(run))
+                self._spawn(self._undo(run))
                 raise
             if not isinstance(found, InFlight):
                 return found
@@ -218,9 +219,11 @@ class Turns:
 
     async def close(self) -> None:
         """Tell the store once more what it has not heard, and close it, unless something runs. May be repeated."""
+        self._closing = True
         for unsettled in self._unsettled.values():
             unsettled.hurry()
         await finish(self._tasks, within=_LAST_TRY)
+        self._closing = False
         if not self._is_busy():  # a store that is closed under a run would lose its lease
             await self._store.close()
 
@@ -262,6 +265,23 @@ class Turns:
     async def _release(self, run: Run) -> None:
         with suppress(StoreUnavailable):  # then its lease will end
             await self._store.release(run.scope, run.fingerprint, run.owner)
+
+    async def _undo(self, run: Run) -> None:
+        """Free a key that `begin` may have taken without our hearing of it, or takes yet: a store that was frozen does
+        what it was asked for when it goes on. Until its lease ends nobody could use the key.
+        """
+        loop = asyncio.get_running_loop()
+        pause, end = _FIRST_PAUSE, loop.time() + self._renew_every * 3
+        while loop.time() < end:
+            try:
+                await self._store.release(run.scope, run.fingerprint, run.owner)
+            except StoreUnavailable:
+                if self._closing:
+                    return
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                return
 
     def _lost(self) -> None:
         self._logger.error(

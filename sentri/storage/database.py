@@ -43,7 +43,8 @@ class Database:
 
     Args:
         options: where it is.
-        timeout: seconds for one unit or call, from waiting for a connection to the commit.
+        timeout: seconds for one unit or call, from waiting for a connection to the commit; by default what the
+            options say.
         logger: gets one line a failure: the exception's type and its SQLSTATE or errno, never its message.
         driver: in place of the dialect's own.
         telemetry: counts what runs.
@@ -53,13 +54,13 @@ class Database:
         self,
         options: DatabaseOptions,
         *,
-        timeout: float = 5.0,
+        timeout: float | None = None,
         logger: logging.Logger | None = None,
         driver: Driver | None = None,
         telemetry: Telemetry = OFF,
     ) -> None:
         self._options = options
-        self._timeout = timeout
+        self._timeout = options.seconds if timeout is None else timeout
         self._logger = logger or logging.getLogger("sentri")
         self._driver = driver or driver_for(options.dialect)
         self._telemetry = telemetry

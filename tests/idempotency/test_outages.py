@@ -70,6 +70,17 @@ async def test_a_redis_that_says_nothing_more_hangs_nobody(own_redis, on):
     assert (await running.post("/", new_key())).status == 201
 
 
+async def test_a_key_that_a_frozen_redis_takes_later_is_free_again_and_not_only_when_its_lease_ends(own_redis, on):
+    handler, key = Counter(), new_key()
+    running = await on(handler)
+    await running.post("/", new_key())
+    own_redis.freeze()
+    await refused(await running.post("/", key), 503, "SERVICE_UNAVAILABLE")
+    own_redis.thaw()
+    async with asyncio.timeout(5):  # a lease lasts ten seconds
+        assert (await running.post("/", key)).status == 201
+
+
 async def test_a_store_that_fails_after_the_run_changes_no_answer_and_hears_of_it_later(own_redis, on):
     handler, key = Counter(), new_key()
     handler.gate.clear()

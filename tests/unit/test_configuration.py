@@ -100,7 +100,9 @@ BAD = {
                "port": "5432"},
            {"dialect": "sqlite", "database": "x", "host": "y"}, {"dialect": "oracle", "database": "x"},
                {"database": "x", "ssl": "maybe"},
-           Database(database=""), Database(database="x", max=0)],
+           Database(database=""), Database(database="x", max=0),
+           *({"database": "x", "timeout": wrong} for wrong in (*BAD_DURATIONS, 0, 0.05, 301, "6m")),
+           "postgres://h/x?timeout=", "postgres://h/x?timeout=soon", "sqlite://x?timeout=0", "sqlite://x?timeout=1e1"],
     "valid_roles": [None, (), [], "user", b"user", 1, ["user", "user"], [""], [" user"], ["user", 1], ["x" * 101],
         {"user": 1}, [None],
                     ("user" for _ in [1]), [["user"]]],
@@ -264,6 +266,24 @@ def test_reads_the_parts_of_a_database():
         assert read(db=given).db == Database(**parts)
     assert read(db={"connection_string": "postgres://u:p@h:6000/d", "max": 3}).db == Database(**parts)
     assert read(db="postgres://u:p@h:6000/d?max=3").db == Database(**parts)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("postgres://h/d", 5.0),
+        ("postgres://h/d?timeout=2", 2.0),
+        ("mysql://h/d?timeout=0.5", 0.5),
+        ("sqlite://d?timeout=30s", 30.0),
+        ({"database": "d", "timeout": "1m"}, 60.0),
+        ({"database": "d", "timeout": timedelta(seconds=2)}, 2.0),
+        ({"connection_string": "postgres://h/d", "timeout": 0.1}, 0.1),
+        (Database(database="d", timeout="300s"), 300.0),
+    ],
+)
+def test_reads_how_long_to_wait_for_the_database(given, seconds):
+    assert read(db=given).db.timeout == seconds
+    assert create_auth(**GOOD | {"db": given})._database.timeout == seconds  # noqa: SLF001 - nobody else shows it
 
 
 @pytest.mark.parametrize("ssl", ["require", "verify-full", "disable"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
+from tortoise.backends.base.client import ConnectionWrapper
 from tortoise.backends.sqlite.client import SqliteClient
 
 from sentri.config.database import Database as DatabaseOptions
@@ -65,15 +67,57 @@ class SqliteSession:
         return rows[0] if rows else None
 
 
+class DatabaseFileMoved(OSError):
+    """The file is not under its name any more."""
+
+
 class _Client(SqliteClient):
-    """Tortoise's client, which fails before aiosqlite does.
+    """Tortoise's client, which fails before aiosqlite does, and notices when its file is taken away.
 
     When aiosqlite cannot open a file it leaves its thread behind, and that reports to a loop that may be closed.
+
+    SQLite writes on to a file that was deleted or replaced, and all of that is lost. Opening the new one would not be
+    safe either: closing the old one deletes, by its name, the journal of the new one. So nothing is done until the
+    file is back, or until the process starts anew.
     """
+
+    _opened: tuple[int, int] | None = None
 
     async def create_connection(self, with_db: bool) -> None:  # noqa: FBT001 - Tortoise's signature
         await asyncio.to_thread(_try, self.filename)
         await super().create_connection(with_db)
+        self._opened = _identity(self.filename)
+
+    def acquire_connection(self) -> _Lent:
+        return _Lent(self._lock, self)
+
+    def check_file(self) -> None:
+        """Raise `DatabaseFileMoved` where what is open is not what the name leads to."""
+        if _identity(self.filename) != self._opened:
+            raise DatabaseFileMoved
+
+
+class _Lent(ConnectionWrapper[Any]):
+    """The connection, while somebody has it to himself."""
+
+    async def __aenter__(self) -> Any:
+        await self._lock.acquire()
+        try:
+            await self.ensure_connection()
+            cast("_Client", self.client).check_file()
+        except BaseException:  # nobody leaves who has not entered
+            self._lock.release()
+            raise
+        return self.connection
+
+
+def _identity(filename: str) -> tuple[int, int] | None:
+    """Which file it is, whatever it is called; None where there is none."""
+    try:
+        found = os.stat(filename)  # noqa: PTH116 - on the way of every statement
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _try(filename: str) -> None:
@@ -104,9 +148,9 @@ class SqliteDriver:
         return SqliteSession(connection)
 
     def sql(self, text: str, **parts: str) -> str:
-        return text.format(for_update="", for_share="", **parts)  # BEGIN IMMEDIATE is the lock
+        return text.format(for_update="", for_share="", skip_locked="", **parts)  # BEGIN IMMEDIATE is the lock
 
-    def among(self, count: int) -> str:
+    def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:  # noqa: ARG002 - ids are text here
         return "= ?" if count == 1 else f"IN ({', '.join('?' * count)})"
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
