@@ -1,4 +1,4 @@
-"""Every fault of tests/faults for the databases, under more load, on servers of its own: nothing is lost."""
+"""Every fault of tests/faults for the databases, with many people on servers of its own: nothing is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def _soak(kind: type[Service], extent: _Extent) -> Outcome:
         broken = ""
         try:
             for fault in FAULTS * extent.rounds:
-                recoveries.append(await _survive(stage, service, fault, extent))  # noqa: PERF401 - kept where one fails
+                recoveries.append(await _survive(stage, service, fault, extent))  # noqa: PERF401 - those until it broke
         except AssertionError as error:
             broken = str(error)
         finally:

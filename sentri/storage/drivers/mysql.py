@@ -21,7 +21,7 @@ except ImportError:
     # Before Tortoise is asked for its client: without asyncmy it would take aiomysql, which corrupts bytes.
     raise ConfigurationError('db: MySQL and MariaDB need asyncmy: pip install "sentri-auth[mysql]"') from None
 
-from tortoise.backends.mysql.client import MySQLClient  # asyncmy must be there first
+from sentri.storage.drivers.mysql_pool import PooledClient  # asyncmy must be there first
 
 __all__ = ["MysqlDriver"]
 
@@ -104,7 +104,7 @@ class MysqlDriver:
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         extra: dict[str, Any] = {"ssl": ssl.create_default_context()} if options.ssl else {}
-        return MySQLClient(
+        return PooledClient(
             connection_name="sentri",
             user=cast("str", options.user),
             password=options.password or "",
@@ -112,7 +112,6 @@ class MysqlDriver:
             host=options.host or "127.0.0.1",
             port=options.port or 3306,
             charset="utf8mb4",
-            minsize=1,
             maxsize=options.max,
             connect_timeout=timeout,
             # Row counts as the other databases have them: rows that matched, not only those whose values differ.
