@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import asyncclick
+from _pytest.fixtures import FixtureFunctionDefinition
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
@@ -24,7 +26,6 @@ from sentri_testing import async_fixtures, fixtures
 __all__ = ["TABLES", "setup"]
 
 Rows = Iterator[Sequence[str]]
-SHORT = ("sentri.", "config.", "collections.abc.", "typing.", "enum.", "logging.")
 
 
 def server_options() -> Rows:
@@ -69,6 +70,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, logging.Logger):
+        return f'logging.getLogger("{value.name}")'
     return value.__name__ if inspect.isroutine(value) else re.sub(r" at 0x\w+", "", repr(value))
 
 
@@ -115,8 +118,8 @@ def fixture_rows() -> Rows:
 def _fixtures(*modules: ModuleType) -> Rows:
     for module in modules:
         for name, value in sorted(vars(module).items()):
-            if "FixtureFunctionDefinition" in type(value).__name__:
-                yield f"`{name}`", (inspect.getdoc(value._get_wrapped_function()) or "").split("\n\n")[0]
+            if isinstance(value, FixtureFunctionDefinition) and not name.startswith("_"):
+                yield f"`{name}`", (inspect.getdoc(value) or "").split("\n\n")[0]
 
 
 TABLES: dict[str, tuple[Sequence[str], Callable[[], Rows]]] = {
