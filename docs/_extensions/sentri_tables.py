@@ -43,7 +43,8 @@ def _options(keywords: type, read: Any) -> Rows:
     for bases in getattr(keywords, "__orig_bases__", ()):
         types = {**_inherited(bases), **types}
     for field in dataclasses.fields(read):
-        yield f"`{field.name}`", f"`{_type(types.get(field.name, field.type))}`", _default(field)
+        kind = _type(types.get(field.name, field.type))
+        yield f"`{field.name}`", f"`{kind}`", _default(field, seconds=kind.startswith("Duration"))
 
 
 def _inherited(base: Any) -> dict[str, Any]:
@@ -62,10 +63,12 @@ def _type(hint: Any) -> str:
     return re.sub(r"^(?:Not)?Required\[(.*)\]$", r"\1", text)
 
 
-def _default(field: dataclasses.Field[Any]) -> str:
+def _default(field: dataclasses.Field[Any], *, seconds: bool) -> str:
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-        return "required, or as its page says"
+        return "required"
     value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    if seconds and isinstance(value, float):
+        return f"{value:,.0f} s"
     return "none" if value is None else f"`{_shown(value)}`"
 
 
