@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 import asyncclick
+from _pytest.fixtures import FixtureFunctionDefinition
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
@@ -24,7 +26,6 @@ from sentri_testing import async_fixtures, fixtures
 __all__ = ["TABLES", "setup"]
 
 Rows = Iterator[Sequence[str]]
-SHORT = ("sentri.", "config.", "collections.abc.", "typing.", "enum.", "logging.")
 
 
 def server_options() -> Rows:
@@ -42,7 +43,8 @@ def _options(keywords: type, read: Any) -> Rows:
     for bases in getattr(keywords, "__orig_bases__", ()):
         types = {**_inherited(bases), **types}
     for field in dataclasses.fields(read):
-        yield f"`{field.name}`", f"`{_type(types.get(field.name, field.type))}`", _default(field)
+        kind = _type(types.get(field.name, field.type))
+        yield f"`{field.name}`", f"`{kind}`", _default(field, seconds=kind.startswith("Duration"))
 
 
 def _inherited(base: Any) -> dict[str, Any]:
@@ -61,14 +63,18 @@ def _type(hint: Any) -> str:
     return re.sub(r"^(?:Not)?Required\[(.*)\]$", r"\1", text)
 
 
-def _default(field: dataclasses.Field[Any]) -> str:
+def _default(field: dataclasses.Field[Any], *, seconds: bool) -> str:
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-        return "required, or as its page says"
+        return "required"
     value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    if seconds and isinstance(value, float):
+        return f"{value:,.0f} s"
     return "none" if value is None else f"`{_shown(value)}`"
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, logging.Logger):
+        return f'logging.getLogger("{value.name}")'
     return value.__name__ if inspect.isroutine(value) else re.sub(r" at 0x\w+", "", repr(value))
 
 
@@ -115,8 +121,8 @@ def fixture_rows() -> Rows:
 def _fixtures(*modules: ModuleType) -> Rows:
     for module in modules:
         for name, value in sorted(vars(module).items()):
-            if "FixtureFunctionDefinition" in type(value).__name__:
-                yield f"`{name}`", (inspect.getdoc(value._get_wrapped_function()) or "").split("\n\n")[0]
+            if isinstance(value, FixtureFunctionDefinition) and not name.startswith("_"):
+                yield f"`{name}`", (inspect.getdoc(value) or "").split("\n\n")[0]
 
 
 TABLES: dict[str, tuple[Sequence[str], Callable[[], Rows]]] = {
