@@ -16,15 +16,14 @@ PICTURE = Path(__file__).resolve().parents[1] / "docs/images/terminal.svg"
 COMMANDS = (
     ("sentri migrate", None),
     ("sentri users create ada@example.com --role admin", "correct horse battery\n"),
-    ("sentri keys list", None),
     ("sentri doctor --no-proxy --processes 4", None),
 )
-SECRET = "made for this picture, and of no use elsewhere"
+ENCRYPTS = "made for this picture, and of no use elsewhere"
 
 
 def main() -> None:
     """Run the commands, and draw what they say."""
-    console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as folder:
         for command, given in COMMANDS:
             console.print(Text(f"$ {command}", style="bold"))
@@ -35,7 +34,7 @@ def main() -> None:
 def _output(command: str, given: str | None, folder: str) -> str:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("SENTRI_")},
-        "SENTRI_KEY_ENCRYPTION_SECRET": SECRET,
+        "SENTRI_KEY_ENCRYPTION_SECRET": ENCRYPTS,
         "COLUMNS": "100",
     }
     words = [sys.executable, "-m", *command.split()]

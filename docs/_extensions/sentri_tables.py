@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import asyncclick
 from _pytest.fixtures import FixtureFunctionDefinition
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 from sentri.cli.program import sentri
 from sentri.config.client_options import ClientKeywords, ClientOptions
@@ -136,7 +136,7 @@ TABLES: dict[str, tuple[Sequence[str], Callable[[], Rows]]] = {
 }
 
 
-class SentriTable(Directive):
+class SentriTable(SphinxDirective):
     """The table that the argument names."""
 
     required_arguments = 1
@@ -144,6 +144,7 @@ class SentriTable(Directive):
 
     def run(self) -> list[nodes.Node]:
         """The table, as nodes."""
+        self.env.note_reread()  # the code may have changed where the page has not
         titles, rows = TABLES[self.arguments[0]]
         group = nodes.tgroup(cols=len(titles))
         group += [nodes.colspec(colwidth=1) for _ in titles]
