@@ -14,7 +14,7 @@ SOAK_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso example-chat example-master browser screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso example-chat example-master example-gunicorn browser screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ example-chat: setup ## run examples/chat, a chat whose connections end with thei
 
 example-master: setup ## run examples/master: a master API and two services, on PostgreSQL and Redis that already run
 	$(BIN)/python -m examples.master.run
+
+example-gunicorn: setup ## run examples/gunicorn: one service in four processes (GUNICORN_BIND=127.0.0.1:9000)
+	$(BIN)/python -m gunicorn --config examples/gunicorn/gunicorn.conf.py app:make_app
 
 browser: ## install Chromium for tests/browser where it is missing (needs Debian and root, or says what to do)
 	@tools/install-chromium

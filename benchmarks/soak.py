@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.reporting import setting
-from benchmarks.soaking import faults, fuzz, hostile
+from benchmarks.soaking import faults, fuzz, growth, hostile, plans, rolling_restart
 from benchmarks.soaking.outcome import Outcome, as_json, as_markdown
 
 Part = Callable[..., Iterator[Outcome]]
 
-PARTS: Final[Mapping[str, Part]] = {"hostile": hostile.run, "fuzz": fuzz.run, "faults": faults.run}
+PARTS: Final[Mapping[str, Part]] = {
+    "hostile": hostile.run,
+    "fuzz": fuzz.run,
+    "faults": faults.run,
+    "rolling": rolling_restart.run,
+    "growth": growth.run,
+    "plans": plans.run,
+}
 """Name → what runs it: in full, or quickly. It yields an outcome for each subject as soon as there is one."""
 
 

@@ -1,13 +1,17 @@
 """Sphinx's configuration; `make docs` builds with it, and takes every warning for an error."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "sentri"
 author = "sentri contributors"
 copyright = "sentri contributors"
 version = release = installed_version("sentri-auth")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sentri_tables"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

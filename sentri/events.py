@@ -41,6 +41,11 @@ class Event:
     reason: str | None = None
     details: Mapping[str, Any] = field(default_factory=lambda: NOTHING, hash=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be sent to another process: details that nobody changes cannot be pickled as they are."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return _sent, (fields | {"details": dict(self.details)},)
+
     def to_dict(self) -> dict[str, Any]:
         """What is known, ready for JSON: `event`, `at` and, where they are not None, the others by their names."""
         known = {"event": self.name, "at": self.at}
@@ -60,6 +65,10 @@ class Event:
         del known["event"], known["at"]
         known |= known.pop("details", {})
         return " ".join([self.name, *(f"{name}={_shown(value)}" for name, value in known.items())])
+
+
+def _sent(fields: dict[str, Any]) -> Event:
+    return Event(**fields | {"details": MappingProxyType(fields["details"])})
 
 
 def _shown(value: object) -> str:

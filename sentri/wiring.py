@@ -103,7 +103,7 @@ def context_of(
         hooks=hooks,
         events=events,
         telemetry=telemetry,
-        purging=Purging(sessions, clock, monotonic=timer_of(clock), logger=options.logger),
+        purging=Purging(sessions, KnownAddresses(database), clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=Rules(
             valid_roles=options.valid_roles,

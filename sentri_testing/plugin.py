@@ -50,6 +50,7 @@ SERVER_OPTIONS: Final = frozenset(
         "session_details",
         "session_expires_in",
         "trusted_origins",
+        "telemetry",
         "trusted_proxies",
         "valid_roles",
     }

@@ -1,10 +1,8 @@
 """Rolling restarts under load, one after the other, with a migration in the first: which request failed?
 
-python -m benchmarks.soaking.rolling_restart [ROUNDS] [DATABASE...]
-
-Four `sentri serve` on one database and one Redis behind a balancer. In a round each is stopped by SIGTERM and replaced:
-in the first by the next version, which migrates, then in turns by this one and the next. Ends with an error if a request
-failed. The machinery is that of tests/processes/test_rolling_restart.py, which does one round.
+Four `sentri serve` on one database and one Redis behind a balancer. In a round each is stopped by SIGTERM and
+replaced: in the first by the next version, which migrates, then in turns by this one and the next. The machinery is
+that of tests/processes/test_rolling_restart.py, which does one round.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import redis
 
 from benchmarks import databases
-from benchmarks.reporting import markdown
+from benchmarks.soaking.outcome import Outcome
 from tests.processes.rolling import ROOT, Deployment, Load, next_version
 from tests.redis_servers import REDIS
 
@@ -30,13 +28,11 @@ USERS: Final = 6
 BETWEEN: Final = 300  # answers between one replacement and the next
 
 
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    chosen = sys.argv[2:] or ["postgres", "mysql"]
-    found = [asyncio.run(measure(dialect, rounds)) for dialect in chosen]
-    print(markdown(list(found[0]), [[str(value) for value in each.values()] for each in found]))
-    if any(each["failed requests"] for each in found):
-        sys.exit("a request failed")
+def run(*, quick: bool) -> Iterator[Outcome]:
+    """One outcome a database: five rounds, or one."""
+    for dialect in ("postgres", "mysql"):
+        figures = asyncio.run(measure(dialect, 1 if quick else 5))
+        yield Outcome("rolling", dialect, held=figures["failed requests"] == 0, figures=figures)
 
 
 async def measure(dialect: str, rounds: int) -> Mapping[str, Any]:
@@ -52,7 +48,7 @@ async def measure(dialect: str, rounds: int) -> Mapping[str, Any]:
     }
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return {"database": dialect} | await _restarts(Path(folder), dialect, settings, rounds)
+            return await _restarts(Path(folder), dialect, settings, rounds)
     finally:
         await database.drop()
         with redis.Redis.from_url(REDIS) as client:
@@ -80,7 +76,3 @@ async def _restarts(folder: Path, dialect: str, settings: Mapping[str, str], rou
         "longest stop": f"{max(deployment.stops):.2f} s",
         "lasted": f"{lasted:.0f} s",
     }
-
-
-if __name__ == "__main__":
-    main()

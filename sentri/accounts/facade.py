@@ -9,6 +9,7 @@ from typing import TypeVar
 from sentri.accounts import identifier_change, inputs, login, logout, password_change, refresh, registration, sessions
 from sentri.accounts import roles as role_change
 from sentri.accounts.context import Context
+from sentri.accounts.purging import Purged
 from sentri.identity import AuthUser, TokenPair
 from sentri.session_origin import SessionOrigin
 
@@ -83,13 +84,19 @@ class Accounts:
         origin = SessionOrigin.of(device, address)
         return await sessions.start_session(self._context, inputs.check_id(user_id, "user_id"), origin=origin)
 
-    async def purge_sessions(self) -> int:
-        """Delete every session that has expired, in batches of 500; how many there were.
+    async def purge(self) -> Purged:
+        """Delete what nobody needs any more, in batches of 500: every session that has expired, and every address of a
+        login that was last seen 90 days ago.
 
         Logins do so by themselves now and then, a day after a session has expired.
         """
         await self._ready()
         return await self._context.purging.all()
+
+    async def purge_sessions(self) -> int:
+        """Delete every session that has expired, in batches of 500; how many there were."""
+        await self._ready()
+        return await self._context.purging.sessions()
 
     async def _run(self, name: str, flow: Callable[..., Awaitable[T]], *given: object) -> T:
         await self._ready()

@@ -237,7 +237,8 @@ class SessionStore(Protocol):
     async def purge(self, *, before: float, most: int) -> int:
         """Delete at most so many sessions that had expired by then, the oldest first; how many there were.
 
-        A session that is refreshed meanwhile stays.
+        A session that is refreshed meanwhile stays. Nothing waits for it, and it waits for nothing: of any number that
+        purge at once each deletes its own.
         """
         ...
 
@@ -251,4 +252,10 @@ class KnownAddressStore(Protocol):
 
     async def knows(self, user_id: str, digests: Sequence[bytes], *, now: float) -> bool:
         """Whether one of the digests is among the user's last ten, and not older than 90 days."""
+        ...
+
+    async def purge(self, *, after: str, now: float, most: int) -> tuple[int, str | None]:
+        """Look at so many addresses that follow `after`, in order of their hexadecimal digests, and delete those that
+        were last seen 90 days ago: how many there were, and after which one to go on; None at the end.
+        """
         ...

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from sentri.cli.logs import write_logs
 from sentri.config.database import read_database
 from sentri.config.environment import Settings, read_environment
 from sentri.creating import create_auth, create_auth_server
@@ -15,7 +16,7 @@ from sentri.errors import ConfigurationError, SentriError
 if TYPE_CHECKING:
     from sentri.server import AuthServer
 
-__all__ = ["auth_of", "database_shown", "opened", "settings_of"]
+__all__ = ["administered", "auth_of", "database_shown", "opened", "settings_of"]
 
 
 def settings_of(**arguments: Any) -> Settings:
@@ -49,6 +50,16 @@ async def opened(auth: AuthServer, settings: Settings) -> AsyncIterator[None]:
         if error.code != "SERVICE_UNAVAILABLE":
             raise
         raise SentriError(error.code, f"{database_shown(settings)} does not answer.") from None
+
+
+@asynccontextmanager
+async def administered(database_url: str | None) -> AsyncIterator[AuthServer]:
+    """The auth object of this process's settings, open, for commands that look after what is in its database."""
+    settings = settings_of(database_url=database_url)
+    auth = auth_of(settings)
+    write_logs()
+    async with opened(auth, settings):
+        yield auth
 
 
 def database_shown(settings: Settings) -> str:

@@ -10,10 +10,13 @@ from sentri.cli.failures import exit_code, told
 from sentri.cli.keys import keys
 from sentri.cli.migrate import migrate
 from sentri.cli.openapi import openapi
-from sentri.cli.routes import routes
+from sentri.cli.routes import routes as routes_of_an_application
 from sentri.cli.serve import serve
 from sentri.cli.sessions import sessions
-from sentri.cli.users_create import create
+from sentri.cli.users.changing import delete, disable, enable, roles, set_password
+from sentri.cli.users.creating import create
+from sentri.cli.users.importing import import_
+from sentri.cli.users.listing import list_, show
 
 __all__ = ["run"]
 
@@ -36,10 +39,11 @@ sentri.add_command(doctor)
 sentri.add_command(keys)
 sentri.add_command(migrate)
 sentri.add_command(openapi)
-sentri.add_command(routes)
+sentri.add_command(routes_of_an_application)
 sentri.add_command(serve)
 sentri.add_command(sessions)
-users.add_command(create)
+for command in (create, delete, disable, enable, import_, list_, roles, set_password, show):
+    users.add_command(command)
 
 
 def run() -> int:

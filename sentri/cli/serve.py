@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _FAREWELL: Final = 5.0  # seconds for requests that are being answered when the server stops
+_UNDER_WAY: Final = 1.0  # seconds from SIGTERM on in which connections that were on their way bring their requests
 
 
 @asyncclick.command()
@@ -48,9 +49,12 @@ async def serve(database_url: str | None, host: str | None, port: int | None, *,
         check_production(settings)
     write_logs()
     serving = asyncio.create_task(_serve(auth, settings))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
-            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
+        loop.add_signal_handler(signal.SIGINT, serving.cancel)
+        # A balancer that sends nothing new any more may have connected a moment ago: aiohttp takes a connection without
+        # a request for an idle one, and one that it has not accepted yet is reset when it stops listening.
+        loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(_UNDER_WAY, serving.cancel))
     with suppress(asyncio.CancelledError):
         await serving
 

@@ -31,6 +31,7 @@ _PATIENCE: Final = 1.5  # seconds for a look: with the pause before it, less tha
 _GRACE: Final = 0.25  # seconds for what is new to be decrypted, before what was ended goes without it
 _FRESH: Final = 4.5  # seconds after a look in which its keys are trusted: less than the five, for what a request takes
 _LONGEST: Final = 5.0  # seconds for a look that requests wait for: what they may wait for the database anyway
+_BATCH: Final = 20  # rows that one look deletes
 _SEARCHES: Final = 3  # looks for keys that a token names, in …
 _SEARCHING: Final = 6.0  # … so many seconds
 
@@ -291,8 +292,12 @@ class PersistedKeys(Keys):
                     await self.store.reencrypt(record.kid, record.private_key, text)
 
     async def _maintain(self) -> None:
-        """What every process does for all: wipe what nobody needs, and let keys verify as long as tokens live."""
+        """What every process does for all: wipe what nobody needs, forget what nobody asks for, and let keys verify as
+        long as tokens live.
+        """
         now = self.clock()
+        for record in self._snapshot.outlived(now)[:_BATCH]:
+            await self.store.forget(record.kid)
         for record in self._snapshot.records:
             state = self.timeline(record.purpose).state(record, now)
             if state == "retired" and record.private_key is not None:

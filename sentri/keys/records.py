@@ -69,6 +69,10 @@ class KeyStore(Protocol):
         """Forget the private part of a key."""
         ...
 
+    async def forget(self, kid: str) -> bool:
+        """Delete one key whose private part is gone; False for one that still has it, or that is not there."""
+        ...
+
     async def reencrypt(self, kid: str, before: str, after: str) -> bool:
         """Write the private part anew, over the very text that was read."""
         ...

@@ -61,6 +61,10 @@ class Snapshot:
             record.kid for line in (self._access, self._refresh) for record in line.able if _signs(record, line, now)
         ]
 
+    def outlived(self, now: float) -> list[KeyRecord]:
+        """The rows that nobody needs any more."""
+        return [*self._access.outlived(now), *self._refresh.outlived(now)]
+
     def missing(self) -> list[Purpose]:
         """The purposes for which there is no key that could sign, now or later."""
         return [purpose for purpose in PURPOSES if not self.timeline(purpose).able]

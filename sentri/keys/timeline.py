@@ -14,13 +14,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from sentri.keys.records import KeyRecord, Purpose
 
 __all__ = ["KeyInfo", "KeyTimes", "State", "Timeline"]
 
 State = Literal["upcoming", "signing", "retiring", "retired"]
+_DAY: Final = 86400.0
+_YEAR: Final = 365 * _DAY
+_MOST_KEPT: Final = 100
+"""Keys that are all kept for a year; every process reads the whole table every second or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +138,23 @@ class Timeline:
         if record.retired_at is not None:
             return record.retired_at
         return self.superseded_at(record) + record.token_lifetime + self._margin
+
+    def outlived(self, now: float) -> list[KeyRecord]:
+        """The keys that nobody needs to know of any more; the oldest first.
+
+        Each has been followed by another and refused for a year, or for a day where a hundred newer ones are there, and
+        every token that it can have signed expired before that began. Every key before it is one of them too, and the
+        last one never is: what follows from the others, the next generation and who signs when, stays as it was.
+        """
+        found: list[KeyRecord] = []
+        for record in self.records:
+            gone = max(self.verifies_until(record), self.superseded_at(record)) + record.token_lifetime + self._margin
+            newer = len(self.records) - len(found) - 1
+            wait = _DAY if newer >= _MOST_KEPT else _YEAR
+            if record.private_key is not None or now < gone + wait:
+                break
+            found.append(record)
+        return found
 
     def changes_after(self, now: float) -> float:
         """The next moment at which something is another way."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from sentri.storage.database import Database
 from sentri.storage.failures import UniqueViolation
+from sentri.storage.purging import Purge
 from sentri.storage.values import is_id
 
 __all__ = ["KnownAddresses"]
@@ -32,6 +33,10 @@ class KnownAddresses:
         self._insert = sql("INSERT INTO sentri_known_addresses (digest, user_id, seen_at) VALUES (?, ?, ?)")
         self._update = sql("UPDATE sentri_known_addresses SET seen_at = ? WHERE digest = ?")
         self._delete = sql("DELETE FROM sentri_known_addresses WHERE digest = ?")
+        self._purge = Purge(database, "sentri_known_addresses", key="digest", kind="text", instant="seen_at")
+        self._following = sql(
+            "SELECT digest, seen_at FROM sentri_known_addresses WHERE digest > ? ORDER BY digest LIMIT ?"
+        )
 
     async def remember(self, user_id: str, digests: Sequence[bytes], *, now: float) -> None:
         seen = await self._seen(user_id)
@@ -52,6 +57,15 @@ class KnownAddresses:
         seen = list((await self._seen(user_id)).items())[:_MOST]
         names = {digest.hex() for digest in digests}
         return any(name in names and at > now - _LIFETIME for name, at in seen)
+
+    async def purge(self, *, after: str, now: float, most: int) -> tuple[int, str | None]:
+        """A step of a walk through the table, along its primary key. An index of when each was seen would make it a
+        look-up; every login would write to that.
+        """
+        before = now - _LIFETIME
+        rows = await self._database.call(lambda session: session.rows(self._following, after, most))
+        old = [row["digest"] for row in rows if self._values.seconds(row["seen_at"]) <= before]
+        return await self._purge.run(old, before=before), rows[-1]["digest"] if len(rows) == most else None
 
     async def _seen(self, user_id: str) -> dict[str, float]:
         """The user's digests and when each was seen, the latest first."""

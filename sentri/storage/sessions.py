@@ -13,6 +13,7 @@ from sentri.storage.database import Database
 from sentri.storage.drivers import ReturningSession, Session
 from sentri.storage.failures import StorageError, unavailable
 from sentri.storage.measuring import measured
+from sentri.storage.purging import Purge
 from sentri.storage.records import SESSION_COLUMNS, USER_COLUMNS, session_of, user_of
 from sentri.storage.values import is_id
 from sentri.telemetry import OFF, Telemetry
@@ -44,7 +45,6 @@ _ROTATE: Final = (
     " (SELECT 1 FROM sentri_users u WHERE u.id = sentri_sessions.user_id AND u.disabled_at IS NULL)"
 )
 _EXPIRED: Final = "SELECT id FROM sentri_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-_PURGE: Final = "DELETE FROM sentri_sessions WHERE id {among} AND expires_at <= ?"
 _ROTATION_LANES: Final = 4  # so that one session whose row somebody holds does not keep all others waiting
 _Rotation = tuple[Any, ...]  # the values of _ROTATE
 
@@ -89,6 +89,7 @@ class Sessions:
             "SELECT id FROM sentri_sessions WHERE user_id = ? AND id <> ? ORDER BY rotated_at DESC, created_at DESC, id"
         )
         self._expired = sql(_EXPIRED)
+        self._purge = Purge(database, "sentri_sessions", key="id", kind="uuid", instant="expires_at")
 
     async def find_active(self, session_id: str) -> ActiveSession | None:
         """The session, if at this moment it exists, is unexpired and its user is enabled. The hot path.
@@ -188,15 +189,11 @@ class Sessions:
     async def purge(self, *, before: float, most: int) -> int:
         """Delete at most so many sessions that had expired by then, the oldest first; how many there were.
 
-        Two statements, each of which holds no lock but on the rows that it deletes, and those not for long.
+        It locks the rows that it deletes and no other, and waits for none: what somebody else has locked, a refresh or
+        another purge, is left out.
         """
-        moment = self._values.time(before)
-        rows = await self._database.call(lambda session: session.rows(self._expired, moment, most))
-        if not rows:
-            return 0
-        sql = self._driver.sql(_PURGE, among=self._driver.among(len(rows)))
-        ids = self._driver.ids([str(row["id"]) for row in rows])
-        return await self._database.call(lambda session: session.run(sql, *ids, moment))
+        rows = await self._database.call(lambda session: session.rows(self._expired, self._values.time(before), most))
+        return await self._purge.run([str(row["id"]) for row in rows], before=before)
 
     async def _fetch(self, ids: Sequence[str]) -> Mapping[str, tuple[SessionRecord, UserRecord]]:
         sql = self._select if len(ids) == 1 else self._select_sql(len(ids))

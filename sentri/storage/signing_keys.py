@@ -39,6 +39,7 @@ class SigningKeys:
             " WHERE purpose = ? AND generation > ? AND signs_at > ? AND retired_at IS NULL"
         )
         self._wipe = sql("UPDATE sentri_keys SET private_key = NULL WHERE kid = ? AND private_key IS NOT NULL")
+        self._forget = sql("DELETE FROM sentri_keys WHERE kid = ? AND private_key IS NULL")
         self._reencrypt = sql("UPDATE sentri_keys SET private_key = ? WHERE kid = ? AND private_key = ?")
         self._raise = sql("UPDATE sentri_keys SET token_lifetime = ? WHERE kid = ? AND token_lifetime < ?")
 
@@ -93,6 +94,10 @@ class SigningKeys:
     async def wipe(self, kid: str) -> bool:
         """Forget the private part of a key."""
         return await self._database.call(lambda session: session.run(self._wipe, kid)) == 1
+
+    async def forget(self, kid: str) -> bool:
+        """Delete one key whose private part is gone; False for one that still has it, or that is not there."""
+        return await self._database.call(lambda session: session.run(self._forget, kid)) == 1
 
     async def reencrypt(self, kid: str, before: str, after: str) -> bool:
         """Write the private part anew, over the very text that was read."""

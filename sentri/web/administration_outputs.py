@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sentri.accounts.administration.records import ImportReport, Page, RowError, SessionInfo, UserInfo
 from sentri.web.inputs import Id
@@ -59,28 +59,25 @@ class AdministeredUsers(Output, frozen=True):
         return cls([AdministeredUser.of(user) for user in page.items], page.next_cursor)
 
 
-class Session(Output, frozen=True):
-    """A session. `device` and `address` are what its login said, where it is known and kept."""
+class LoggedInThere(Output, frozen=True):
+    """What is known of a session. `device` and `address` are what its login said, where it is known and kept."""
 
     id: Id
-    user_id: Id
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
     device: str | None
     address: str | None
 
+
+class Session(LoggedInThere, frozen=True, kw_only=True):
+    """A session, for admins."""
+
+    user_id: Id
+
     @classmethod
     def of(cls, session: SessionInfo) -> Self:
-        return cls(
-            session.id,
-            session.user_id,
-            _instant(session.created_at),
-            _instant(session.last_seen_at),
-            _instant(session.expires_at),
-            session.device,
-            session.address,
-        )
+        return cls(**_known(session), user_id=session.user_id)
 
 
 class SessionShown(Output, frozen=True):
@@ -100,28 +97,14 @@ class Sessions(Output, frozen=True):
         return cls([Session.of(session) for session in page.items], page.next_cursor)
 
 
-class OwnSession(Output, frozen=True):
+class OwnSession(LoggedInThere, frozen=True, kw_only=True):
     """A session of the caller's. `current` is the one that the request came with."""
 
-    id: Id
     current: bool
-    created_at: datetime
-    last_seen_at: datetime
-    expires_at: datetime
-    device: str | None
-    address: str | None
 
     @classmethod
     def of(cls, session: SessionInfo, *, current: bool) -> Self:
-        return cls(
-            session.id,
-            current,
-            _instant(session.created_at),
-            _instant(session.last_seen_at),
-            _instant(session.expires_at),
-            session.device,
-            session.address,
-        )
+        return cls(**_known(session), current=current)
 
 
 class OwnSessions(Output, frozen=True):
@@ -171,6 +154,18 @@ def in_camel_case(field: str) -> str:
     """A field's name, as it is written in JSON."""
     first, *others = field.split("_")
     return first + "".join(word.title() for word in others)
+
+
+def _known(session: SessionInfo) -> dict[str, Any]:
+    """The fields of `LoggedInThere`."""
+    return {
+        "id": session.id,
+        "created_at": _instant(session.created_at),
+        "last_seen_at": _instant(session.last_seen_at),
+        "expires_at": _instant(session.expires_at),
+        "device": session.device,
+        "address": session.address,
+    }
 
 
 def _instant(seconds: float) -> datetime:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from sentri.accounts.stores import SessionStore, UserFilter, UserRecord, UserStore
+from sentri.accounts.stores import SessionRecord, SessionStore, UserFilter, UserRecord, UserStore
 from sentri.randomness import new_id
 from sentri_testing.contracts.records import HASH, NOW, RENEWED, a_session, a_user
 
@@ -117,12 +117,8 @@ class AdministeredUsers:
         assert {each: await _keys_of(users, each, most=1) for each in wanted} == wanted
 
     async def test_replaces_the_password_and_ends_every_session(self, users: UserStore, sessions: SessionStore) -> None:
-        user, other = a_user(), a_user("bob")
-        await users.add(user)
-        await users.add(other)
-        mine, theirs = a_session(user), a_session(other)
-        for session in (mine, theirs):
-            assert await sessions.start(session, verified_hash=None)
+        user, mine = await _logged_in(users, sessions, "ann@example.com")
+        _, theirs = await _logged_in(users, sessions, "bob")
         assert await users.replace_password(user.id, renewed=RENEWED)
         assert await users.by_id(user.id) == replace(user, password_hash=RENEWED)
         assert await users.replace_password(user.id, renewed=RENEWED)
@@ -131,12 +127,8 @@ class AdministeredUsers:
         assert not await users.replace_password(new_id(), renewed=RENEWED)
 
     async def test_disables_ends_every_session_and_enables(self, users: UserStore, sessions: SessionStore) -> None:
-        user, other = a_user(), a_user("bob")
-        await users.add(user)
-        await users.add(other)
-        mine, theirs = a_session(user), a_session(other)
-        for session in (mine, theirs):
-            assert await sessions.start(session, verified_hash=None)
+        user, mine = await _logged_in(users, sessions, "ann@example.com")
+        _, theirs = await _logged_in(users, sessions, "bob")
         assert await users.set_disabled(user.id, at=NOW) == user
         assert await sessions.read(mine.id) is None
         assert await sessions.find_active(theirs.id)
@@ -150,12 +142,8 @@ class AdministeredUsers:
         assert await users.set_disabled(new_id(), at=NOW) is None
 
     async def test_deletes_with_all_that_belongs_to_them(self, users: UserStore, sessions: SessionStore) -> None:
-        user, other = a_user(), a_user("bob")
-        await users.add(user)
-        await users.add(other)
-        mine, theirs = a_session(user), a_session(other)
-        for session in (mine, theirs):
-            assert await sessions.start(session, verified_hash=None)
+        user, mine = await _logged_in(users, sessions, "ann@example.com")
+        _, theirs = await _logged_in(users, sessions, "bob")
         assert await users.delete(user.id) == user
         assert await users.by_id(user.id) is None
         assert await sessions.read(mine.id) is None
@@ -174,6 +162,14 @@ class AdministeredUsers:
         assert not await users.replace_password(malformed, renewed=RENEWED)
         assert await users.set_disabled(malformed, at=NOW) is None
         assert await users.delete(malformed) is None
+
+
+async def _logged_in(users: UserStore, sessions: SessionStore, key: str) -> tuple[UserRecord, SessionRecord]:
+    user = a_user(key)
+    assert await users.add(user)
+    session = a_session(user)
+    assert await sessions.start(session, verified_hash=None)
+    return user, session
 
 
 async def _keys_of(users: UserStore, wanted: UserFilter, *, most: int) -> list[str]:

@@ -124,6 +124,13 @@ class KeyStoreContract:
         assert await store.wipe("key 1")
         assert await _kept(store) == {"key 1": key(1, private_key=None), "key 2": key(2)}
 
+    async def test_a_key_without_a_private_part_is_forgotten(self, store: KeyStore) -> None:
+        await store.add(key(1), key(2, private_key=None))
+        assert not await store.forget("key 1")
+        assert await store.forget("key 2")
+        assert not await store.forget("key 2")
+        assert await _kept(store) == {"key 1": key(1)}
+
     async def test_reencrypts_over_the_very_text_only(self, store: KeyStore) -> None:
         await store.add(key(1, private_key="before"))
         assert not await store.reencrypt("key 1", "Before", "after")

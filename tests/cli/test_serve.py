@@ -219,6 +219,21 @@ def test_two_servers_share_a_new_database(sentri):
         assert other.call("/login", ADA)["statusCode"] == 200
 
 
+def test_connection_that_was_under_way_at_sigterm_is_answered(sentri):
+    """As a balancer's, which was told of the end at the same moment."""
+    with sentri.serve() as serving:
+        host, port = serving.url.split("/")[2].split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+            serving.process.send_signal(signal.SIGTERM)
+            client.settimeout(0.3)
+            with pytest.raises(TimeoutError):  # nobody closes it
+                client.recv(1)
+            client.settimeout(PATIENCE)
+            client.sendall(f"GET /auth/me HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 401")
+        assert serving.process.wait(PATIENCE) == 0
+
+
 def test_signal_during_a_request_lets_it_finish(sentri):
     with sentri.serve() as serving:
         host, port = serving.url.split("/")[2].split(":")

@@ -7,6 +7,7 @@ import json
 import logging
 import logging.handlers
 import pickle
+from types import MappingProxyType
 
 import pytest
 
@@ -184,3 +185,12 @@ async def test_a_hook_may_call_the_services(start):
     )
     assert [record.sentri["reason"] for record in world.watch.records_of("session.revoked")] == ["logout_all"]
     await assert_error(await world.api.me(pair.access_token), 401, "UNAUTHORIZED")
+
+
+def test_an_event_can_be_sent_to_another_process():
+    event = Event(name="roles.changed", at=1.5, user_id="u", details=MappingProxyType({"after": ("admin",)}))
+    sent = pickle.loads(pickle.dumps(event))
+    assert sent == event
+    assert sent.to_dict() == event.to_dict()
+    with pytest.raises(TypeError):
+        sent.details["after"] = ()

@@ -7,6 +7,7 @@ import io
 import json
 
 import pytest
+from aiohttp import web
 
 from sentri.randomness import new_id
 from sentri.storage import Users
@@ -405,6 +406,54 @@ async def test_a_request_from_another_site_is_refused(api, ask, carriage):
     response = await ask("POST", f"/users/{user.id}/disable", headers={"Origin": "https://evil.example"})
     await assert_error(response, 403, "FORBIDDEN")
     assert (await Users(api.database).by_id(user.id)).disabled_at is None
+
+
+def with_idempotency(auth):
+    app = web.Application()
+    auth.setup(app)
+    return app
+
+
+async def test_a_repeat_with_its_key_gets_the_first_answer_and_of_another_caller_none(make_api):
+    api = await make_api(app=with_idempotency)
+    admin, other, user = [await api.session(roles=(role,)) for role in ("admin", "admin", "user")]
+    body, headers = {"identifier": "New", "password": NEW_PASSWORD}, {"Idempotency-Key": "once"}
+    first, again = [
+        await api.post("/auth/admin/users", body, token=admin.access_token, headers=headers) for _ in range(2)
+    ]
+    assert await first.read() == await again.read()
+    assert (first.status, again.status, again.headers["Idempotent-Replayed"]) == (201, 201, "true")
+    third = await api.post("/auth/admin/users", body, token=other.access_token, headers=headers)
+    await assert_error(third, 409, "USER_ALREADY_EXISTS")
+    refused = await api.post("/auth/admin/users", body, token=user.access_token, headers=headers)
+    await assert_error(refused, 403, "FORBIDDEN")
+
+
+async def test_who_is_no_admin_any_more_gets_no_answer_that_was_kept(make_api):
+    api = await make_api(app=with_idempotency)
+    admin = await api.session(roles=("admin",))
+    body, headers = {"identifier": "New", "password": NEW_PASSWORD}, {"Idempotency-Key": "once"}
+    await data_of(await api.post("/auth/admin/users", body, token=admin.access_token, headers=headers), 201)
+    await Users(api.database).change_roles(admin.user.id, lambda _: ("user",))
+    refused = await api.post("/auth/admin/users", body, token=admin.access_token, headers=headers)
+    await assert_error(refused, 403, "FORBIDDEN")
+
+
+async def test_no_answer_and_no_log_shows_a_secret_or_an_identifier(api, ask, caplog):
+    caplog.set_level("DEBUG", "sentri")
+    secrets = ["hidden-identifier", "hidden-password", PASSWORD_HASH]
+    rows = [
+        {"identifier": "hidden-identifier", "passwordHash": PASSWORD_HASH},
+        {"identifier": "hidden-identifier", "password": "hidden-password"},
+    ]
+    imports = ({"users": rows}, {"users": rows, "allOrNothing": False})
+    texts = [await (await ask("POST", "/user-imports", body)).text() for body in imports]
+    user = await api.auth.users.by_identifier("hidden-identifier")
+    texts.append(await (await ask("PUT", f"/users/{user.id}/password", {"password": "hidden-password"})).text())
+    await ask("GET", "/users?search=hidden-identifier")
+    for secret in secrets:
+        assert secret not in "".join(texts)
+        assert secret not in caplog.text
 
 
 async def test_nobody_may_where_there_are_no_admin_roles(make_api):

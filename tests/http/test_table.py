@@ -24,7 +24,7 @@ def place_of(row) -> str:
     return "/auth" + OPEN_PLACE.sub(ID, row.path)
 
 
-async def test_every_row_is_served_and_nothing_else_is(api):
+async def test_every_row_is_served_and_nothing_else_is(in_process, api):
     served = {
         (route.method, route.resource.canonical)
         for route in api.client.app.router.routes()
@@ -77,7 +77,7 @@ async def test_what_needs_an_admin_refuses_users_before_it_reads_a_word(row, api
     await assert_error(response, 403, "FORBIDDEN")
 
 
-async def test_registration_can_be_left_out(make_api):
+async def test_registration_can_be_left_out(in_process, make_api):
     api = await make_api(registration=False)
     served = {route.resource.canonical for route in api.client.app.router.routes() if api.auth.owns(route)}
     assert "/auth/register" not in served

@@ -1,5 +1,6 @@
 """What gunicorn's workers serve, for `test_gunicorn.py`: `gunicorn tests.processes.gunicorn_app:make_app`."""
 
+import asyncio
 import os
 
 from aiohttp import web
@@ -11,7 +12,17 @@ async def who(request: web.Request) -> web.Response:
     return web.json_response({"worker": os.getpid(), "user": sentri.current_user(request).identifier})
 
 
-async def make_app() -> web.Application:
+class PatientRunner(web.AppRunner):
+    """At the end it stops listening and waits a second, so that connections it has accepted bring their requests."""
+
+    async def cleanup(self) -> None:
+        for site in list(self.sites):
+            await site.stop()
+        await asyncio.sleep(1)
+        await super().cleanup()
+
+
+async def make_app() -> web.AppRunner:
     auth = sentri.create_auth_server(
         valid_roles=("user", "admin"),
         db={"connection_string": os.environ["DATABASE_URL"], "max": 2},
@@ -23,4 +34,4 @@ async def make_app() -> web.Application:
     app = web.Application()
     auth.setup(app)
     app.router.add_get("/who", auth.protect(who))
-    return app
+    return PatientRunner(app, access_log=None, shutdown_timeout=25)

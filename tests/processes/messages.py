@@ -6,11 +6,14 @@ Functions stay where they are. What travels is a number, and the worker asks for
 from __future__ import annotations
 
 import asyncio
+import copyreg
+import io
 import itertools
 import pickle
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 _LENGTH = struct.Struct("!I")
@@ -42,6 +45,12 @@ class Answer:
     error: BaseException | None = None
 
 
+class _Pickler(pickle.Pickler):
+    """Read-only mappings travel, too: events have one."""
+
+    dispatch_table = copyreg.dispatch_table | {MappingProxyType: lambda mapping: (MappingProxyType, (dict(mapping),))}
+
+
 class Line:
     """One end of the connection."""
 
@@ -51,7 +60,9 @@ class Line:
 
     def say(self, message: Any) -> None:
         """Send a message; raises what pickle raises for one that cannot travel."""
-        data = pickle.dumps(message)
+        packed = io.BytesIO()
+        _Pickler(packed, pickle.HIGHEST_PROTOCOL).dump(message)
+        data = packed.getvalue()
         self._writer.write(_LENGTH.pack(len(data)) + data)
 
     async def hear(self) -> Any:

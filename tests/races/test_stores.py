@@ -9,47 +9,8 @@ import pytest
 
 from sentri.clock import system_clock
 from sentri.storage import Database, Sessions, Users
+from tests.races.holding import Held
 from tests.storage.samples import HASH, NOW, a_session, a_user
-
-
-class Held:
-    """A `Database` whose work stops after its first statement, inside its transaction, until it is let go."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.driver = database.driver
-        self.timeout = database.timeout
-        self.reached = asyncio.Event()
-        self.let_go = asyncio.Event()
-
-    async def unit(self, work):
-        return await self._database.unit(lambda session: work(HeldSession(session, self)))
-
-    call = unit  # a statement by itself is a transaction, too: here it stays open
-
-
-class HeldSession:
-    def __init__(self, session, held: Held) -> None:
-        self._session = session
-        self._held = held
-
-    async def run(self, sql, *values):
-        return await self._then_wait(self._session.run(sql, *values))
-
-    async def row(self, sql, *values):
-        return await self._then_wait(self._session.row(sql, *values))
-
-    async def rows(self, sql, *values):
-        return await self._then_wait(self._session.rows(sql, *values))
-
-    async def returned(self, sql, values):
-        return await self._then_wait(self._session.returned(sql, values))
-
-    async def _then_wait(self, statement):
-        result = await statement
-        self._held.reached.set()
-        await self._held.let_go.wait()
-        return result
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from sentri.accounts.administration.records import UserInfo, user_info, user_not_found
 from sentri.accounts.context import Context
+from sentri.accounts.tracing import traced
 
 __all__ = ["disable", "enable"]
 
 
+@traced("disable_user")
 async def disable(context: Context, *, user_id: str, actor_id: str | None) -> UserInfo:
     now = context.clock()
     before = await context.users.set_disabled(user_id, at=now)
@@ -22,6 +24,7 @@ async def disable(context: Context, *, user_id: str, actor_id: str | None) -> Us
     return user_info(replace(before, disabled_at=now))
 
 
+@traced("enable_user")
 async def enable(context: Context, *, user_id: str, actor_id: str | None) -> UserInfo:
     before = await context.users.set_disabled(user_id, at=None)
     if before is None:

@@ -11,6 +11,7 @@ from sentri.accounts.administration.import_rows import Row, read_row
 from sentri.accounts.administration.records import ImportRefused, ImportReport, RowError
 from sentri.accounts.context import Context
 from sentri.accounts.stores import UserRecord
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["Existing", "check_existing", "import_users"]
@@ -32,6 +33,7 @@ def check_existing(value: object) -> Existing:
     raise SentriError("VALIDATION_ERROR", "existing: must be 'fail' or 'skip'.")
 
 
+@traced("import_users")
 async def import_users(
     context: Context,
     *,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sentri.accounts.administration.records import user_not_found
 from sentri.accounts.context import Context
+from sentri.accounts.tracing import traced
 
 __all__ = ["set_password"]
 
 
+@traced("set_password")
 async def set_password(context: Context, *, user_id: str, password: str, actor_id: str | None) -> None:
     if await context.users.by_id(user_id) is None:  # spares a hash
         raise user_not_found()

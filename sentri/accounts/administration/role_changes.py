@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sentri.accounts.administration.records import UserInfo, user_info, user_not_found
 from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["RolesChanged", "adding", "change_roles", "own_account", "removing", "setting"]
@@ -23,6 +24,7 @@ class RolesChanged:
     before: tuple[str, ...]
 
 
+@traced("change_roles")
 async def change_roles(
     context: Context,
     *,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sentri.accounts.administration.pages import check_limit, login_cursor, login_of
 from sentri.accounts.administration.records import Page, SessionInfo, session_info, user_not_found
 from sentri.accounts.context import Context
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["get_session", "list_sessions", "session_not_found"]
 
 
+@traced("list_sessions")
 async def list_sessions(context: Context, *, user_id: str, limit: int, cursor: str | None) -> Page[SessionInfo]:
     """A page of the user's living sessions, the latest login first."""
     most, after = check_limit(limit), None if cursor is None else login_of(cursor)

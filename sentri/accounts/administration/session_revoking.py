@@ -5,10 +5,12 @@ from __future__ import annotations
 from sentri.accounts.administration.records import user_not_found
 from sentri.accounts.administration.session_list import session_not_found
 from sentri.accounts.context import Context
+from sentri.accounts.tracing import traced
 
 __all__ = ["revoke_all_sessions", "revoke_own_session", "revoke_session"]
 
 
+@traced("revoke_session")
 async def revoke_session(context: Context, *, session_id: str, actor_id: str | None) -> None:
     found = await context.sessions.read(session_id)
     if found is None or not await context.sessions.end(session_id):
@@ -17,6 +19,7 @@ async def revoke_session(context: Context, *, session_id: str, actor_id: str | N
     await context.events.tell("session.revoked", **about, reason="admin")
 
 
+@traced("revoke_own_session")
 async def revoke_own_session(context: Context, *, session_id: str, user_id: str) -> None:
     """Somebody else's is none, for this user."""
     if not await context.sessions.end(session_id, of=user_id):
@@ -24,6 +27,7 @@ async def revoke_own_session(context: Context, *, session_id: str, user_id: str)
     await context.events.tell("session.revoked", user_id=user_id, session_id=session_id, reason="user")
 
 
+@traced("revoke_all_sessions")
 async def revoke_all_sessions(context: Context, *, user_id: str, actor_id: str | None) -> int:
     """How many there were."""
     revoked = await context.sessions.end_all(user_id)

@@ -10,11 +10,13 @@ from sentri.accounts.context import Context
 from sentri.accounts.identifiers import clean_identifier, identifier_key
 from sentri.accounts.inputs import clean_roles
 from sentri.accounts.stores import UserFilter
+from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
 
 __all__ = ["get_user", "list_users", "user_by_identifier", "user_filter"]
 
 
+@traced("list_users")
 async def list_users(context: Context, *, wanted: UserFilter, limit: int, cursor: str | None) -> Page[UserInfo]:
     """A page of users, in the order of their identifiers."""
     most, after = check_limit(limit), None if cursor is None else key_of(cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sentri.config.database import Database as DatabaseOptions
 from sentri.config.database import Dialect
@@ -78,7 +78,9 @@ class Driver(Protocol):
         ...
 
     def sql(self, text: str, **parts: str) -> str:
-        """The dialect's own statement, from one written with `?`, `{for_update}`, `{for_share}` and `{parts}`."""
+        """The dialect's own statement, from one written with `?`, `{for_update}`, `{for_share}`, `{skip_locked}` (which
+        locks the rows that nobody else holds, and leaves the others out) and `{parts}`.
+        """
         ...
 
     @property
@@ -96,8 +98,8 @@ class Driver(Protocol):
         """The condition that a text, given as a key, is a part of the key of the user `u`."""
         ...
 
-    def among(self, count: int) -> str:
-        """`= ?`, or the condition that holds for any of `count` ids, in the dialect's SQL."""
+    def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:
+        """`= ?`, or the condition that holds for any of `count` ids in a column of this kind, in the dialect's SQL."""
         ...
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:

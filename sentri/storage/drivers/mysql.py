@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from sentri.config.database import Database as DatabaseOptions
 from sentri.config.database import Dialect
@@ -125,10 +125,14 @@ class MysqlDriver:
 
     def sql(self, text: str, **parts: str) -> str:
         # LOCK IN SHARE MODE: MariaDB does not know FOR SHARE, MySQL 8 knows both.
-        locks = text.format(for_update="FOR UPDATE", for_share="LOCK IN SHARE MODE", **parts)
-        return locks.replace("?", "%s")
+        locks = {
+            "for_update": "FOR UPDATE",
+            "for_share": "LOCK IN SHARE MODE",
+            "skip_locked": "FOR UPDATE SKIP LOCKED",
+        }
+        return text.format(**locks, **parts).replace("?", "%s")
 
-    def among(self, count: int) -> str:
+    def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:  # noqa: ARG002 - ids are text here
         return "= ?" if count == 1 else f"IN ({', '.join('?' * count)})"
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:

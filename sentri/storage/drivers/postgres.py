@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count as counting
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
@@ -97,11 +97,12 @@ class PostgresDriver:
 
     def sql(self, text: str, **parts: str) -> str:
         numbers = counting(1)
-        first, *rest = text.format(for_update="FOR UPDATE", for_share="FOR SHARE", **parts).split("?")
+        locks = {"for_update": "FOR UPDATE", "for_share": "FOR SHARE", "skip_locked": "FOR UPDATE SKIP LOCKED"}
+        first, *rest = text.format(**locks, **parts).split("?")
         return first + "".join(f"${next(numbers)}{part}" for part in rest)
 
-    def among(self, count: int) -> str:
-        return "= ?" if count == 1 else "= ANY(?::uuid[])"
+    def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:
+        return "= ?" if count == 1 else f"= ANY(?::{kind}[])"
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:
         return ids if len(ids) == 1 else (list(ids),)

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from tortoise.backends.base.client import ConnectionWrapper
 from tortoise.backends.sqlite.client import SqliteClient
@@ -148,9 +148,9 @@ class SqliteDriver:
         return SqliteSession(connection)
 
     def sql(self, text: str, **parts: str) -> str:
-        return text.format(for_update="", for_share="", **parts)  # BEGIN IMMEDIATE is the lock
+        return text.format(for_update="", for_share="", skip_locked="", **parts)  # BEGIN IMMEDIATE is the lock
 
-    def among(self, count: int) -> str:
+    def among(self, count: int, kind: Literal["uuid", "text"] = "uuid") -> str:  # noqa: ARG002 - ids are text here
         return "= ?" if count == 1 else f"IN ({', '.join('?' * count)})"
 
     def ids(self, ids: Sequence[str]) -> Sequence[Any]:

@@ -1,0 +1,1 @@
+"""`sentri users`: creating, listing, changing and importing them, one module each."""
