@@ -321,6 +321,20 @@ async def test_a_network_that_swallows_everything_is_a_503_in_time(make_database
 
 
 @on_servers
+async def test_a_crowd_that_gives_up_together_leaves_the_pool_as_it_was(make_database, proxy):
+    database = await make_database(port=proxy.port, timeout=0.3, max=3)
+    for _ in range(4):
+        crowd = [asyncio.create_task(answers(database)) for _ in range(40)]
+        await asyncio.sleep(0)
+        proxy.bury()
+        proxy.swallow()
+        await asyncio.gather(*crowd, *(answers(database) for _ in range(40)), return_exceptions=True)
+        proxy.bury()
+        proxy.flow()
+        assert await asyncio.gather(*(answers(database) for _ in range(6))) == [True] * 6
+
+
+@on_servers
 async def test_a_server_that_ends_our_connections_is_survived(make_database, dialect):
     """An administrator, a restart, a load balancer."""
     database, admin = await make_database(max=3), await make_database(max=1)
