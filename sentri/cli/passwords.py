@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import asyncclick
 
-__all__ = ["asked_password"]
+__all__ = ["asked_password", "interruptible"]
 
 
 async def asked_password() -> str:
     """What is typed twice on a terminal, and shown neither time; else the first line of standard input."""
     if sys.stdin.isatty():
-        with _interruptible():
+        with interruptible():
             return str(
                 await asyncclick.prompt("Password", hide_input=True, confirmation_prompt="Password again", err=True)
             )
@@ -30,7 +30,7 @@ async def asked_password() -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Ctrl-C ends a prompt: the event loop's own handler would wait until the prompt is answered."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -21,7 +21,11 @@ def print_json(value: Any) -> None:
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows under their headings. On a terminal long cells are folded; elsewhere every row is one line."""
+    """Print the rows under their headings. On a terminal long cells are folded; elsewhere every row is one line.
+
+    What somebody may have written to steer a terminal, such as in a `User-Agent`, is not passed on to it.
+    """
+    rows = [tuple(map(_printable, row)) for row in rows]
     if not sys.stdout.isatty():
         _show_lines([headings, *rows])
         return
@@ -35,6 +39,10 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     Console(highlight=False).print(table)
+
+
+def _printable(cell: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
 
 
 def _show_lines(lines: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -127,6 +129,64 @@ class CommandLine:
             k: v for k, v in os.environ.items() if not k.startswith(("SENTRI_", "PYTHON")) and "proxy" not in k.lower()
         }
         return kept | {"PYTHONPATH": str(ROOT)} | variables
+
+
+class Terminal:
+    """A command with a terminal of its own."""
+
+    def __init__(self, sentri, *arguments: str) -> None:
+        self.shown = ""
+        self._seen = 0
+        self.pid, self._master = pty.fork()
+        if self.pid == 0:
+            os.chdir(sentri.folder)
+            command = sentri.command(*arguments)
+            os.execve(command[0], command, sentri.environment({}))
+
+    def until(self, text: str) -> None:
+        """Read on until it shows the text."""
+        while text not in self.shown[self._seen :]:
+            assert self._read(), self.shown
+        self._seen = self.shown.index(text, self._seen) + len(text)
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> int:
+        """Its exit code."""
+        while self._read():
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._master)
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE)
+        assert ready, self.shown
+        try:
+            more = os.read(self._master, 1000).decode()
+        except OSError:  # Linux: the other side is closed
+            return False
+        self.shown += more
+        return bool(more)
+
+
+@pytest.fixture
+def terminal(sentri):
+    """A terminal that is killed at the end of the test if it must be."""
+    opened = []
+
+    def open_(*arguments: str) -> Terminal:
+        opened.append(Terminal(sentri, *arguments))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        try:
+            os.kill(each.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        os.waitpid(each.pid, 0)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from sentri.cli.showing import show_table
 from tests.cli.conftest import assert_refused
 
 PASSWORD = "correct horse battery"
@@ -90,6 +91,26 @@ def test_deletes_who_is_confirmed(sentri, administer):
     assert_refused(sentri("users", "delete", "ann"), 2, "--yes")
     administer("users", "delete", "ann", "--yes")
     assert_refused(sentri("users", "show", "ann"), 1, "USER_NOT_FOUND")
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1), ("\x03", 1, 1)])
+def test_delete_asks_on_a_terminal(administer, terminal, answer, code, left):
+    shell = terminal("users", "delete", "ann")
+    shell.until("[y/N]: ")
+    shell.type(answer)
+    assert shell.end() == code, shell.shown
+    assert len(administer("users", "list", "--search", "ann")) == left
+
+
+def test_a_table_steers_no_terminal(capsys):
+    show_table(("DEVICE",), [("Lynx\x1b[2J",)])
+    assert capsys.readouterr().out == "DEVICE\nLynx\N{REPLACEMENT CHARACTER}[2J\n"
+
+
+def test_what_looks_like_an_id_is_nobody_who_is_called_so(sentri, administer):
+    stranger = "AAAAAAAA-0000-4000-8000-000000000000"
+    administer("users", "create", stranger, stdin=PASSWORD)
+    assert_refused(sentri("users", "roles", stranger, "--add", "admin"), 1, "USER_NOT_FOUND")
 
 
 @pytest.mark.parametrize(

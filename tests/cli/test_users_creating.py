@@ -1,16 +1,12 @@
 """`sentri users create`."""
 
 import json
-import os
-import pty
 import re
-import select
-import signal
 
 import pytest
 
 from sentri import create_auth
-from tests.cli.conftest import PATIENCE, assert_refused
+from tests.cli.conftest import assert_refused
 from tests.support import SECRET
 
 PASSWORD = "correct horse battery"
@@ -22,64 +18,6 @@ async def log_in(database_url: str, password: str = PASSWORD):
     async with create_auth(db=database_url, secret=SECRET, valid_roles=("user", "admin")) as auth:
         tokens = await auth.accounts.login("ada@example.com", password)
         return await auth.authenticate(tokens.access_token)
-
-
-class Terminal:
-    """A command with a terminal of its own."""
-
-    def __init__(self, sentri, *arguments: str) -> None:
-        self.shown = ""
-        self._seen = 0
-        self.pid, self._master = pty.fork()
-        if self.pid == 0:
-            os.chdir(sentri.folder)
-            command = sentri.command(*arguments)
-            os.execve(command[0], command, sentri.environment({}))
-
-    def until(self, text: str) -> None:
-        """Read on until it shows the text."""
-        while text not in self.shown[self._seen :]:
-            assert self._read(), self.shown
-        self._seen = self.shown.index(text, self._seen) + len(text)
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def end(self) -> int:
-        """Its exit code."""
-        while self._read():
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self._master)
-        return os.waitstatus_to_exitcode(status)
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE)
-        assert ready, self.shown
-        try:
-            more = os.read(self._master, 1000).decode()
-        except OSError:  # Linux: the other side is closed
-            return False
-        self.shown += more
-        return bool(more)
-
-
-@pytest.fixture
-def terminal(sentri):
-    """A terminal that is killed at the end of the test if it must be."""
-    opened = []
-
-    def open_(*arguments: str) -> Terminal:
-        opened.append(Terminal(sentri, *arguments))
-        return opened[-1]
-
-    yield open_
-    for each in opened:
-        try:
-            os.kill(each.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-        os.waitpid(each.pid, 0)
 
 
 async def test_first_admin_is_made_on_an_empty_database(sentri, database_url):

@@ -10,7 +10,7 @@ import asyncclick
 
 from sentri.cli.opening import administered, settings_of
 from sentri.cli.options import database_url
-from sentri.cli.passwords import asked_password
+from sentri.cli.passwords import asked_password, interruptible
 from sentri.cli.showing import json_option, print_json
 from sentri.cli.users.creating import check_roles
 from sentri.cli.users.finding import as_dict, user_named
@@ -99,12 +99,14 @@ async def enable(user: str, database_url: str | None, *, as_json: bool) -> None:
 @json_option
 async def delete(user: str, database_url: str | None, *, yes: bool, as_json: bool) -> None:
     """Delete a user, with their sessions. On a terminal it asks first; elsewhere it needs --yes."""
+    if not yes and not sys.stdin.isatty():
+        raise asyncclick.UsageError("Nobody can be asked here: give --yes.")
     async with administered(database_url) as auth:
         found = await user_named(auth, user)
-        if not yes and not sys.stdin.isatty():
-            raise asyncclick.UsageError("Nobody can be asked here: give --yes.")
-        if not yes and not asyncclick.confirm(f"Delete {found.identifier}?", err=True):
-            raise asyncclick.Abort
+    if not yes:
+        with interruptible():
+            asyncclick.confirm(f"Delete {found.identifier}?", abort=True, err=True)
+    async with administered(database_url) as auth:  # again: an open one keeps Ctrl-C from ending the question
         await auth.users.delete(found.id)
     _tell(found, "is deleted", as_json=as_json)
 

@@ -18,8 +18,12 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def user_named(auth: AuthServer, name: str) -> UserInfo:
-    """The user with that id, or that identifier. Raises `USER_NOT_FOUND`."""
-    return await (auth.users.get(name) if _ID.fullmatch(name) else auth.users.by_identifier(name))
+    """The user with that id, or that identifier. Raises `USER_NOT_FOUND`.
+
+    What looks like an id, in whatever case, is no identifier: anybody may register under the id of somebody else.
+    """
+    as_id = name.strip().lower()
+    return await (auth.users.get(as_id) if _ID.fullmatch(as_id) else auth.users.by_identifier(name))
 
 
 def as_row(user: UserInfo) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class CsvRows:
             raise NotTheForm(f"line {self._reader.line_num}: is not CSV: {error}") from None
 
     def _check(self, names: Any) -> None:
+        if set(names).isdisjoint(COLUMNS):  # perhaps a user, with their password: nothing of it is shown
+            raise NotTheForm(f"its first line names no column; known are {', '.join(COLUMNS)}, separated by commas")
         for name in names:
             if name not in COLUMNS:
                 raise NotTheForm(
