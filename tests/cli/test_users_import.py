@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -102,7 +101,6 @@ def test_killed_half_way_and_run_again_ten_thousand_are_there_once(sentri, migra
             break
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=PATIENCE)
-    began = time.monotonic()
     done = migrated("users", "import", "users.csv", "--json")
     told = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
@@ -110,4 +108,3 @@ def test_killed_half_way_and_run_again_ten_thousand_are_there_once(sentri, migra
     assert 0 < told["skipped"] < 10_000
     listed = json.loads(migrated("users", "list", "--limit", "20000", "--json").stdout)
     assert len({user["identifier"] for user in listed}) == len(listed) == 10_000
-    assert time.monotonic() - began < 2 * PATIENCE
