@@ -36,7 +36,7 @@ async def test_events_are_lines_of_json(configured, capsys):
 
 
 def test_the_line_of_the_log_has_the_form_that_events_have():
-    [line] = [text for text in blocks("docs/events.md", "") if text.startswith("login.failed")]
+    [line] = [text for text in blocks("docs/events.md", "text") if text.startswith("login.failed")]
     name, *fields = line.replace('"POST /auth/login"', "POST").split()
     assert (name, [field.partition("=")[0] for field in fields]) == (
         "login.failed",
