@@ -68,9 +68,9 @@ class Shell:
         return "".join(printed).removesuffix("\n")
 
     def stop(self) -> None:
-        """Ctrl-C for everything that serves."""
+        """Ctrl-C for everything that serves; gunicorn passes it on, and must not be overtaken by one of ours."""
         for process in self._serving:
-            os.killpg(process.pid, signal.SIGINT)
+            process.send_signal(signal.SIGINT)
             _, log = process.communicate(timeout=PATIENCE)
             assert "Traceback" not in log, log
         self._serving = []
