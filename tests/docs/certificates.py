@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -15,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1 and `localhost`.
+    """Signs certificates for `localhost` alone, and not for the address behind that name.
 
     Attributes:
         certificate: the file that whoever trusts it is given.
@@ -32,7 +31,7 @@ class Authority:
     def server(self, name: str = "server") -> tuple[Path, Path]:
         """The files of a server's certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
         builder = _builder(_name("localhost"), self._name, key).add_extension(names, critical=False)
         written = self._folder / f"{name}.key"
         written.write_bytes(

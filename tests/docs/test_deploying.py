@@ -193,7 +193,7 @@ def visitor(nginx: Nginx) -> aiohttp.ClientSession:
     """Somebody on another machine, as far as nginx can see."""
     connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), ssl=nginx.trusting)
     headers = {"Host": "shop.example.com"}
-    return aiohttp.ClientSession(f"https://127.0.0.1:{nginx.port}", connector=connector, headers=headers)
+    return aiohttp.ClientSession(f"https://localhost:{nginx.port}", connector=connector, headers=headers)
 
 
 def connects(port: int) -> bool:
