@@ -88,10 +88,6 @@ async def test_roles_of_ones_own_and_ownership():
         assert (await client.get("/auth/admin/users", headers=headers)).status == 200
 
 
-def test_the_redis_of_the_guide_is_configured():
-    assert executed(blocks("docs/redis.md")[0])["auth"].options.namespace == "shop"
-
-
 MOVING = "docs/migrating/hand-written-jwt.md"
 OLD_SECRET = "the old secret, which is long enough for HS256"
 
