@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +53,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the quick start ended by itself"
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/auth/keys", timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             time.sleep(0.1)
         else:
             return

@@ -233,7 +233,7 @@ async def test_a_magic_link_logs_in_and_leads_home():
 
 async def test_a_login_of_ones_own_says_where_it_came_from():
     auth = created()
-    text = f"async def example():\n{indented(block('docs/administration.md', 'device=request'))}"
+    text = f"async def example():\n{indented(block('docs/administration.md', 'device = request'))}"
 
     async def login(request: web.Request) -> web.Response:
         user = await auth.users.create("ann", PASSWORD)

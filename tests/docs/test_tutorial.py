@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -100,7 +99,7 @@ class Shell:
         deadline = monotonic() + PATIENCE
         while True:
             assert process.poll() is None, process.stderr.read()
-            with suppress(urllib.error.URLError, ConnectionError):
+            with suppress(OSError):  # gunicorn listens before its workers are there
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
                 return
             assert monotonic() < deadline
