@@ -18,6 +18,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "description"
 
 html_theme = "furo"
+pygments_dark_style = "monokai"  # the usual one underlines modules, as if they were links
 html_static_path = ["_static"]
 html_css_files = ["tables.css"]
 html_title = f"sentri {release}"
