@@ -27,7 +27,7 @@ PAGES = sorted(
 FENCED = re.compile(
     r"^ *(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence) *$", re.MULTILINE | re.DOTALL
 )
-COMMENT = re.compile(r"<!-- (?P<kind>run|all run|not run): (?P<value>.+?) -->")
+COMMENT = re.compile(r"^ *<!-- (?P<kind>run|all run|not run): (?P<value>.+?) -->$", re.MULTILINE)
 NEVER_EXCUSED = {"python", "nginx", "ini", "toml", "json", "js"}
 DRAWING = "a drawing"
 
@@ -48,7 +48,7 @@ def blocks_of(page: str, text: str) -> Iterator[Block]:
     for found in FENCED.finditer(text):
         if found["language"].startswith("{"):
             continue
-        before = re.search(rf"{COMMENT.pattern}\s*\Z", text[: found.start()])
+        before = re.search(rf"{COMMENT.pattern}\s*\Z", text[: found.start()], re.MULTILINE)
         said = before["value"] if before and before["kind"] != "all run" else usual
         where = f"{page}:{text.count(chr(10), 0, found.start()) + 1}"
         reason = said if before and before["kind"] == "not run" else None
