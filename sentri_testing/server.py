@@ -11,7 +11,8 @@ from sentri.config.options import GeneratedKeyKeywords, ServerOptions
 from sentri.identity import AuthUser, TokenPair
 from sentri.keys.keyring import Keys
 from sentri.keys.signing import SigningKey
-from sentri.server import AuthServer, options_of
+from sentri.server.auth import AuthServer
+from sentri.server.options import options_of
 from sentri.storage import Database
 from sentri_testing.keys import PooledKeys
 from sentri_testing.memory import MEMORY, MemoryDatabase, MigratedDatabase

@@ -13,7 +13,7 @@ from aiohttp import DummyCookieJar
 from sentri import AuthServer
 from sentri.config.options import HOOKS
 from sentri.happenings import EVENT_HOOKS
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from sentri_testing import ManualClock
 from tests.support import SECRET, Api, host_application, serving
 

@@ -14,7 +14,7 @@ from sentri.creating import create_auth, create_auth_server
 from sentri.errors import ConfigurationError, SentriError
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["administered", "auth_of", "database_shown", "opened", "settings_of"]
 

@@ -20,7 +20,7 @@ from sentri.cli.welcome import PREFIX, welcome
 from sentri.config.environment import Settings
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["serve"]
 

@@ -16,7 +16,7 @@ from sentri.cli.users.finding import user_named
 
 if TYPE_CHECKING:
     from sentri.accounts.administration.records import SessionInfo
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["sessions"]
 

@@ -13,7 +13,7 @@ import sentri
 from sentri import AuthServer
 from sentri.config.options import HOOKS
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from tests.events.provoking import World
 from tests.events.watching import Watch
 from tests.support import SECRET, Api, host_application, profile, serving

@@ -9,7 +9,7 @@ import pytest
 
 from sentri import AuthServer
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from sentri.storage import SigningKeys
 
 NEW, OLD, OTHER = (f"{name} secret that encrypts the keys of tests" for name in ("the new", "the old", "another"))

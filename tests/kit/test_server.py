@@ -275,7 +275,7 @@ async def test_servers_of_several_threads_do_not_meddle():
 
 async def test_migrates_nothing_more(server, monkeypatch):
     assert await server.migrate() == []
-    monkeypatch.setattr("sentri.server.migrate", None)  # an application's start does not even look
+    monkeypatch.setattr("sentri.server.auth.migrate", None)  # an application's start does not even look
     async with serving(application(server)) as client:
         assert (await client.get("/auth/keys")).status == 200
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from tests.keys.conftest import NEW
 from tests.support import PASSWORD, Api, assert_error, data_of, host_application
 

@@ -15,7 +15,7 @@ import sys
 
 from aiohttp import web
 
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from tests.processes.messages import Answer, Asking, Line, with_functions
 from tests.processes.shared_clock import SharedClock
 

@@ -19,7 +19,8 @@ from aiohttp import DummyCookieJar
 
 import sentri.storage
 from benchmarks.soaking.filling import Crowd, fill, session_id, user_id
-from sentri.server import AuthServer, options_of
+from sentri.server.auth import AuthServer
+from sentri.server.options import options_of
 from sentri.storage import Database
 from sentri.storage.drivers import driver_for
 from sentri_testing import ManualClock

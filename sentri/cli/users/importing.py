@@ -19,7 +19,7 @@ from sentri.cli.showing import json_option, print_json
 from sentri.cli.users.rows import CsvRows, Line, NotTheForm, rows_of
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["import_"]
 

@@ -14,7 +14,7 @@ from sentri.cli.users.finding import HEADINGS, as_dict, as_row, user_named
 
 if TYPE_CHECKING:
     from sentri.accounts.administration.records import UserInfo
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["list_", "show"]
 
