@@ -64,9 +64,9 @@ WRONG = {
     "no hash": ({"identifier": "x", "password_hash": "secret"}, "password_hash", "VALIDATION_ERROR"),
     "empty hash": ({"identifier": "x", "password_hash": ""}, "password_hash", "VALIDATION_ERROR"),
     "number for a hash": ({"identifier": "x", "password_hash": 5}, "password_hash", "VALIDATION_ERROR"),
-    "costly hash": (row("x", password_hash=PASSWORD_HASH.replace("$10$", "$17$")), "password_hash", "VALIDATION_ERROR"),
+    "costly hash": (row("x", password_hash=PASSWORD_HASH.replace("$04$", "$17$")), "password_hash", "VALIDATION_ERROR"),
     "cost of none": (
-        row("x", password_hash=PASSWORD_HASH.replace("$10$", "$03$")),
+        row("x", password_hash=PASSWORD_HASH.replace("$04$", "$03$")),
         "password_hash",
         "VALIDATION_ERROR",
     ),
