@@ -28,6 +28,8 @@ __all__ = ["MysqlDriver"]
 # https://dev.mysql.com/doc/mysql-errors/8.0/en/ and https://mariadb.com/kb/en/mariadb-error-code-reference/
 _NATURES: Final = {
     1062: Nature.TAKEN,
+    1216: Nature.REFERENCED,  # as 1452, for whom the other table's name is a secret
+    1217: Nature.REFERENCED,  # as 1451, likewise
     1451: Nature.REFERENCED,
     1452: Nature.REFERENCED,
     1213: Nature.CONFLICT,  # deadlock: InnoDB rolled the transaction back
