@@ -227,6 +227,7 @@ class AuthServer(Auth):
             clients=self._clients,
             denials=self._denials,
             identify=self.identify,
+            recheck=self.recheck,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
             described=self.openapi,
