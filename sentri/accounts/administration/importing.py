@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any, Final, Literal
 from sentri.accounts.administration.import_rows import Row, read_row
 from sentri.accounts.administration.records import ImportRefused, ImportReport, RowError
 from sentri.accounts.context import Context
+from sentri.accounts.inputs import merged
 from sentri.accounts.stores import UserRecord
 from sentri.accounts.tracing import traced
 from sentri.errors import SentriError
@@ -18,6 +20,8 @@ __all__ = ["Existing", "check_existing", "import_users"]
 
 Existing = Literal["fail", "skip"]
 _BATCH: Final = 500
+_AT_A_TIME: Final = 50
+"""Rows that are read in one turn of the event loop: a millisecond or two."""
 _TAKEN: Final[Mapping[str, str]] = {
     "identifier": "a user with this identifier exists already",
     "id": "a user with this id exists already",
@@ -48,9 +52,10 @@ async def import_users(
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
     for batch in batches:
         entries = await _readable(context, batch, tally)
-        created = await _add(context, entries, tally, together=all_or_nothing)
-        if created:
-            await context.events.tell("user.imported", actor_id=actor_id, users=created)
+        added = await _add(context, entries, tally, together=all_or_nothing)
+        if added:
+            roles = merged((), tuple(role for user in added for role in user.roles))
+            await context.events.tell("user.imported", actor_id=actor_id, users=len(added), roles=roles)
     return tally.report()
 
 
@@ -85,6 +90,8 @@ async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally
     keys: set[str] = set()
     ids: set[str] = set()
     for number, given in batch:
+        if number % _AT_A_TIME == 0:
+            await asyncio.sleep(0)  # requests have their turn: to read a row waits for nobody
         row = await read_row(context, number, given)
         if isinstance(row, RowError):
             tally.failed.append(row)
@@ -99,8 +106,10 @@ async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally
     return rows
 
 
-async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> int:
-    """Add the users of the rows that nobody is in the way of; how many. Passwords are hashed for those alone."""
+async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> Sequence[UserRecord]:
+    """Add the users of the rows that nobody is in the way of, and tell who they are. Passwords are hashed for those
+    alone.
+    """
     rows = _without(rows, await context.users.in_the_way([row.user for row in rows]), tally)
     if together:
         tally.check()
@@ -111,7 +120,7 @@ async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bo
         if together:
             tally.check()
     tally.created += len(users)
-    return len(users)
+    return users
 
 
 def _without(rows: list[Row], taken: Mapping[int, str], tally: _Tally) -> list[Row]:
