@@ -183,6 +183,7 @@ class AuthServer(Auth):
     async def _finish(self) -> None:
         await self._close_idempotency()
         await self._carrying_out.close()
+        await self._context.unbroken.close()
         await self._context.hooks.close()
 
     async def _close(self) -> None:

@@ -14,6 +14,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
 from sentri.accounts.stores import UserRecord
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 
 __all__ = ["Existing", "check_existing", "import_users"]
@@ -51,11 +52,12 @@ async def import_users(
     tally = _Tally(existing)
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
     for batch in batches:
-        entries = await _readable(context, batch, tally)
-        added = await _add(context, entries, tally, together=all_or_nothing)
-        if added:
-            roles = merged((), tuple(role for user in added for role in user.roles))
-            await context.events.tell("user.imported", actor_id=actor_id, users=len(added), roles=roles)
+        found = await _readable(context, batch, tally)
+        new = _without(found, await context.users.in_the_way([row.user for row in found]), tally)
+        if all_or_nothing:
+            tally.check()
+        users = await _hashed(context, new)  # for those alone in whose way nobody is
+        await _write(context, new, users, tally, together=all_or_nothing, actor_id=actor_id)
     return tally.report()
 
 
@@ -106,21 +108,26 @@ async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally
     return rows
 
 
-async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> Sequence[UserRecord]:
-    """Add the users of the rows that nobody is in the way of, and tell who they are. Passwords are hashed for those
-    alone.
-    """
-    rows = _without(rows, await context.users.in_the_way([row.user for row in rows]), tally)
-    if together:
-        tally.check()
-    users = await _hashed(context, rows)
+@unbroken
+async def _write(
+    context: Context,
+    rows: list[Row],
+    users: list[UserRecord],
+    tally: _Tally,
+    *,
+    together: bool,
+    actor_id: str | None,
+) -> None:
+    """Add the users of the rows, and tell it."""
     while taken := await context.users.add_all(users):  # somebody registered meanwhile
         rows = _without(rows, taken, tally)
         users = [user for position, user in enumerate(users) if position not in taken]
         if together:
             tally.check()
     tally.created += len(users)
-    return users
+    if users:
+        roles = merged((), tuple(role for user in users for role in user.roles))
+        await context.events.tell("user.imported", actor_id=actor_id, users=len(users), roles=roles)
 
 
 def _without(rows: list[Row], taken: Mapping[int, str], tally: _Tally) -> list[Row]:
