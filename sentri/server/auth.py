@@ -182,6 +182,7 @@ class AuthServer(Auth):
     async def _finish(self) -> None:
         await self._close_idempotency()
         await self._carrying_out.close()
+        await self._context.unbroken.close()
         await self._context.hooks.close()
 
     async def _close(self) -> None:
@@ -226,6 +227,7 @@ class AuthServer(Auth):
             clients=self._clients,
             denials=self._denials,
             identify=self.identify,
+            recheck=self.recheck,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
             described=self.openapi,

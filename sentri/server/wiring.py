@@ -8,6 +8,7 @@ import secrets
 from sentri.accounts.context import Context, Rules
 from sentri.accounts.limits import AccountLimits
 from sentri.accounts.purging import Purging
+from sentri.accounts.unbroken import Unbroken
 from sentri.clock import Clock, timer_of
 from sentri.config.options import ServerOptions
 from sentri.digests import Digests
@@ -124,6 +125,7 @@ def context_of(
         hooks=hooks,
         events=events,
         telemetry=telemetry,
+        unbroken=Unbroken(),
         purging=Purging(sessions, KnownAddresses(database), clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
         rules=_rules_of(options),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import bcrypt
 import pytest
@@ -16,6 +16,13 @@ from tests.support import PASSWORD, PASSWORD_HASH
 
 NEW_PASSWORD = "a password that nobody had"
 TAKEN = "a user with this identifier exists already."
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not know its offset: for Python such a datetime has none."""
+
+    def utcoffset(self, _):
+        return None
 
 
 def row(identifier, **more):
@@ -48,7 +55,7 @@ async def test_users_come_with_hashes_or_with_passwords(auth, clock, events):
         assert (await auth.accounts.login(name, PASSWORD)).user.identifier.lower() == name
     await auth.accounts.login("plain", NEW_PASSWORD)
     (event,) = [event for event in events if event.name == "user.imported"]
-    assert event.details["users"] == 7
+    assert event.details == {"users": 7, "roles": ("user", "admin")}
 
 
 WRONG = {
@@ -87,6 +94,12 @@ WRONG = {
     "naive instant": (row("x", created_at=datetime(2020, 1, 1)), "created_at", "VALIDATION_ERROR"),  # noqa: DTZ001
     "instant as text": (row("x", created_at="2020-01-01"), "created_at", "VALIDATION_ERROR"),
     "no number": (row("x", created_at=float("nan")), "created_at", "VALIDATION_ERROR"),
+    "no number that a float holds": (row("x", created_at=10**400), "created_at", "VALIDATION_ERROR"),
+    "a time zone that says nothing": (
+        row("x", created_at=datetime(2020, 1, 1, tzinfo=Nowhere())),
+        "created_at",
+        "VALIDATION_ERROR",
+    ),
     "before 1970": (row("x", created_at=-1), "created_at", "VALIDATION_ERROR"),
     "future": (row("x", created_at=datetime.now(UTC) + timedelta(days=9999)), "created_at", "VALIDATION_ERROR"),
 }
@@ -231,3 +244,21 @@ async def test_a_validator_is_asked_for_every_row(make_auth):
     async with make_auth(identifier_validator=lambda identifier: identifier.endswith("@example.com")) as auth:
         report = await auth.users.import_many([row("ann@example.com"), row("bob")], all_or_nothing=False)
         assert [(error.row, error.field) for error in report.failed] == [(2, "identifier")]
+
+
+async def test_others_have_their_turn_while_rows_are_read(make_auth):
+    """However many there are: what else the event loop has to do does not wait for all of them."""
+    turns, seen = 0, []
+
+    async def look_on():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with make_auth(identifier_validator=lambda _: seen.append(turns)) as auth:
+        looking = asyncio.create_task(look_on())
+        with pytest.raises(ImportRefused):
+            await auth.users.import_many([row(str(number), disabled="wrong") for number in range(1000)])
+        looking.cancel()
+    assert max(seen.count(turn) for turn in set(seen)) <= 100

@@ -12,7 +12,7 @@ import pytest
 from sentri.errors import ConfigurationError, SentriError
 from sentri.randomness import new_id
 from sentri.storage import Database, Sessions, Users
-from sentri.storage.failures import StorageError, UniqueViolation
+from sentri.storage.failures import StillReferenced, StorageError, UniqueViolation
 from tests.storage.proxy import Proxy
 from tests.storage.samples import HASH, a_session, a_user
 
@@ -382,6 +382,21 @@ async def test_a_unique_violation_tells_nothing_of_the_row(database):
         await database.call(lambda session: session.run("INSERT INTO sentri_users SELECT * FROM sentri_users"))
     assert "secret" not in told(raised.value)
     assert user.id not in told(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("postgres", "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '23001'; END $$"),
+        ("mysql", "SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1217"),
+        ("mysql", "SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1216"),
+    ],
+    indirect=["dialect"],
+)
+async def test_a_foreign_key_is_told_whatever_its_code(database, statement):
+    """PostgreSQL 18 has one of its own for RESTRICT, MySQL one for whom the other table is hidden from."""
+    with pytest.raises(StillReferenced):
+        await database.call(lambda session: session.run(statement))
 
 
 async def test_a_refused_statement_tells_the_kind_and_the_code_only(database):

@@ -19,6 +19,7 @@ __all__ = ["PostgresDriver"]
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _NATURES: Final = {
+    "23001": Nature.REFERENCED,  # restrict_violation: ON DELETE RESTRICT, since PostgreSQL 18
     "23503": Nature.REFERENCED,
     "23505": Nature.TAKEN,
     "40001": Nature.CONFLICT,  # serialization_failure

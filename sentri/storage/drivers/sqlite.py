@@ -36,6 +36,8 @@ _NATURES: Final = {
     sqlite3.SQLITE_FULL: Nature.UNAVAILABLE,
     sqlite3.SQLITE_PROTOCOL: Nature.UNAVAILABLE,
 }
+_FOREIGN_KEY: Final = "FOREIGN KEY constraint failed"
+"""What SQLite says for ON DELETE RESTRICT too, which it carries out, and codes, as a trigger."""
 
 
 class _Unseen(tuple[Any, ...]):
@@ -162,6 +164,8 @@ class SqliteDriver:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # the sqlite3 module's own: a closed connection, a value of an unknown type
             return Fault(Nature.WRONG, type(error).__name__)
+        if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER and str(error) == _FOREIGN_KEY:
+            return Fault(Nature.REFERENCED, type(error).__name__, str(code))
         return Fault(_NATURES.get(code) or _NATURES.get(code & 0xFF, Nature.WRONG), type(error).__name__, str(code))
 
     def done_already(self, error: Exception) -> bool:  # noqa: ARG002 - DDL is rolled back here like all else
