@@ -2,13 +2,16 @@
 
 Everything happens in a temporary folder, from where the checkout is out of sight. The dependencies are those of
 requirements/dev.txt. `sentri migrate` makes the schema of an empty SQLite database, then `sentri serve` answers a
-registration, a login and a look at oneself over HTTP. Last comes examples/consumer, an application with tests of its
-own: they run with the installed wheel and its `testing` extra, in one process and in two.
+registration, a login and a look at oneself over HTTP. examples/consumer, an application with tests of its own, runs
+them with the installed wheel and its `testing` extra, in one process and in two. What is installed is what README.md,
+docs/command-line.md and docs/testing.md say. Last the tutorial is followed, from its `python3 -m venv` on; it ends on
+PostgreSQL and Redis, and is skipped where they do not run.
 """
 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,11 +39,15 @@ sys.exit(not all(module.__file__.startswith(sys.prefix) for module in (sentri, s
 """
 
 
-def run(*command: str | Path, cwd: Path) -> None:
+def run(*command: str | Path, cwd: Path, **variables: str | Path) -> None:
     """Run a command that must succeed; its output is ours."""
     print("$", *(str(part).replace(tempfile.gettempdir(), "…") for part in command), flush=True)
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=CLEAN_ENVIRONMENT, stdin=subprocess.DEVNULL, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env=CLEAN_ENVIRONMENT | {name: str(value) for name, value in variables.items()},
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     demand(done.returncode == 0, f"that ended with {done.returncode}")
 
@@ -78,13 +85,20 @@ def examine(sdist: Path, wheel: Path) -> None:
     demand(not strangers, f"the wheel would install {strangers}")
 
 
-def install(wheel: Path, folder: Path) -> Path:
-    """An environment with the wheel and its `cli` extra alone; returns its scripts' folder."""
+def environment(folder: Path) -> Path:
+    """An empty environment; returns its scripts' folder."""
     venv.create(folder / "venv", with_pip=True)
-    scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-    run(scripts / "python", *PIP, "install", "-qq", "--constraint", PINS, f"{wheel}[cli]", cwd=folder)
-    run(scripts / "python", *PIP, "check", cwd=folder)
-    return scripts
+    return folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+
+
+def test_installing(page: str, wheel: Path, scripts: Path) -> None:
+    """Run the line with `pip install` of a page, where pip finds the wheel."""
+    [line] = re.findall(r"^pip install (.*)$", (ROOT / page).read_text(), re.MULTILINE)
+    python = scripts / "python"
+    arguments = shlex.split(line, comments=True)
+    links = f"{wheel.parent} {CLEAN_ENVIRONMENT.get('PIP_FIND_LINKS', '')}".strip()
+    run(python, *PIP, "install", "-qq", *arguments, cwd=wheel.parent, PIP_FIND_LINKS=links, PIP_CONSTRAINT=PINS)
+    run(python, *PIP, "check", cwd=wheel.parent)
 
 
 @contextmanager
@@ -137,15 +151,22 @@ def use(auth: str) -> None:
     demand(me["identifier"] == credentials["identifier"], f"GET /me answered {me}")
 
 
-def test_consumer(wheel: Path, scripts: Path, folder: Path) -> None:
+def test_consumer(scripts: Path, folder: Path) -> None:
     """Run the tests of an application that has nothing but the wheel, away from the checkout."""
     python = scripts / "python"
-    run(python, *PIP, "install", "-qq", "--constraint", PINS, f"{wheel}[testing]", "pytest-xdist", cwd=folder)
+    run(python, *PIP, "install", "-qq", "--constraint", PINS, "pytest-xdist", cwd=folder)
     no_caches = shutil.ignore_patterns("__pycache__", ".*")
     copy = Path(shutil.copytree(CONSUMER, folder / "consumer", ignore=no_caches))
     run(python, "-c", INSTALLED, cwd=copy)
     for processes in ((), ("--numprocesses", "2")):
         run(python, "-m", "pytest", "-q", *processes, cwd=copy)
+
+
+def test_tutorial(wheel: Path) -> None:
+    """Follow it on a machine that has this wheel and no checkout."""
+    followed = "tests/docs/test_tutorial.py"
+    servers = {name: value for name, value in os.environ.items() if name.startswith("SENTRI_TEST_")}
+    run(sys.executable, "-m", "pytest", "-q", "-rs", followed, cwd=ROOT, **servers, SENTRI_TEST_WHEEL=wheel)
 
 
 def main() -> None:
@@ -154,17 +175,21 @@ def main() -> None:
         folder = Path(name)
         sdist, wheel = build(folder)
         examine(sdist, wheel)
-        scripts = install(wheel, folder)
+        scripts = environment(folder)
+        test_installing("README.md", wheel, scripts)
         empty = folder / "empty"
         empty.mkdir()
         run(scripts / "python", "-c", "import sentri, sentri_testing; print(sentri.__file__)", cwd=empty)
+        test_installing("docs/command-line.md", wheel, scripts)
         database = "sqlite://wheel.db"
         run(scripts / "sentri", "migrate", "--database-url", database, cwd=empty)
         demand((empty / "wheel.db").stat().st_size, "`sentri migrate` left the database empty")
         with served(scripts, database, empty) as address:
             use(f"{address}/auth")
-        test_consumer(wheel, scripts, folder)
-    print(f"{wheel.name}: built, installed, migrated, served, and examples/consumer passes its tests.")
+        test_installing("docs/testing.md", wheel, scripts)
+        test_consumer(scripts, folder)
+        test_tutorial(wheel)
+    print(f"{wheel.name}: built, installed, migrated, served; examples/consumer passes, and the tutorial works.")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from sentri.cli.program import sentri
-from sentri.config.client_options import ClientKeywords, ClientOptions
+from sentri.config.client_options import CLIENT_HOOKS, ClientKeywords, ClientOptions
 from sentri.config.options import HOOKS, ServerKeywords, ServerOptions
 from sentri.errors import SENTRI_ERROR_STATUS
 from sentri.web.endpoints.table import ENDPOINTS
@@ -109,8 +109,9 @@ def _parameter(parameter: asyncclick.Parameter) -> str:
 
 
 def hooks() -> Rows:
-    """Every hook with its arguments."""
-    return ((f"`{name}`", f"`({', '.join(arguments)})`") for name, arguments in HOOKS.items())
+    """Every hook with its arguments, and the modes that have it."""
+    for name, arguments in HOOKS.items():
+        yield f"`{name}`", f"`({', '.join(arguments)})`", "server, client" if name in CLIENT_HOOKS else "server"
 
 
 def fixture_rows() -> Rows:
@@ -131,7 +132,7 @@ TABLES: dict[str, tuple[Sequence[str], Callable[[], Rows]]] = {
     "endpoints": (("endpoint", "who", "status", ""), endpoints),
     "errors": (("code", "status"), errors),
     "commands": (("command", "arguments and options", ""), commands),
-    "hooks": (("hook", "told"), hooks),
+    "hooks": (("hook", "told", "mode"), hooks),
     "fixtures": (("fixture", ""), fixture_rows),
 }
 

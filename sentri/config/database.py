@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ssl import SSLContext
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -41,7 +42,8 @@ class Database:
         timeout: how long sentri waits for the database at a time, from waiting for a connection to the commit, as a
             duration or a number of seconds; what is not done by then is answered with 503. 0.1 to 300 seconds.
         schema: PostgreSQL only, the schema of sentri's tables.
-        ssl: PostgreSQL: an sslmode such as `"require"`. MySQL/MariaDB: True for TLS with the system's certificates.
+        ssl: True for TLS with a server whose certificate the system's authorities vouch for, or an `ssl.SSLContext`
+            that says what to trust instead. PostgreSQL also takes an sslmode such as `"verify-full"`.
         connection_string: a URL, in place of all of the above but `max` and `timeout`.
     """
 
@@ -54,7 +56,7 @@ class Database:
     max: int = 10
     timeout: Duration = 5.0
     schema: str | None = None
-    ssl: bool | str | None = None
+    ssl: bool | str | SSLContext | None = None
     connection_string: str | None = field(default=None, repr=False)
 
     @property
@@ -137,13 +139,13 @@ def _query(query: str, dialect: Dialect) -> dict[str, Any]:
                 parts["timeout"] = float(value) if _NUMBER.fullmatch(value) else value
             case "schema" if dialect == "postgres":
                 parts["schema"] = value
+            case "ssl" if dialect != "sqlite" and value in {"true", "1"}:
+                parts["ssl"] = True
             case "ssl" | "sslmode" if dialect == "postgres":
                 parts["ssl"] = value
-            case "ssl" if dialect == "mysql" and value in {"true", "1"}:
-                parts["ssl"] = True
             case _:
                 known = {
-                    "postgres": "max, timeout, schema, sslmode",
+                    "postgres": "max, timeout, schema, sslmode, ssl=true",
                     "mysql": "max, timeout, ssl=true",
                     "sqlite": "max, timeout",
                 }[dialect]
@@ -191,6 +193,8 @@ def _timeout(value: object) -> float:
 
 
 def _check_ssl(value: object, dialect: Dialect) -> None:
+    if isinstance(value, SSLContext):
+        return
     allowed: tuple[object, ...] = (None, True, False) if dialect == "mysql" else (None, True, False, *_SSL_MODES)
     if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):
         raise Wrong(

@@ -1,49 +1,49 @@
 """A front end on another origin of the same site: trusted_origins here, aiohttp-cors for what its scripts may read.
 
-docs/browser-apps.md shows this application; keep the two alike.
+The application is that of docs/browser-apps.md.
 """
 
 from __future__ import annotations
 
 import json
 
-import aiohttp_cors
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from sentri import current_user
+from sentri import AuthServer, current_user
 from tests.browser.sites import blank_site, fetch, greet, socket
 from tests.browser.test_session import EXPIRED
+from tests.docs.pages import block, executed
 from tests.support import PASSWORD
 
 JSON = {"Content-Type": "application/json"}
+PAGE = "docs/browser-apps.md"
 LOGIN = json.dumps({"identifier": "ann", "password": PASSWORD})
 
 
-def interface(auth, front_end: str) -> web.Application:
-    """An application without pages, for a front end that lives elsewhere."""
+def interface(make_auth, front_end: str) -> tuple[AuthServer, web.Application]:
+    """The page's application, for a front end that lives elsewhere, with two routes more."""
 
-    @auth.protect
+    def created(*_: object, **options: object) -> AuthServer:
+        return make_auth(**options)
+
     async def profile(request: web.Request) -> web.Response:
         return web.json_response(current_user(request).to_dict())
 
+    text = block(PAGE, "import aiohttp_cors").replace("https://www.example.com", front_end)
+    text = text.replace("endpoints = ", "add_routes(app, auth)\nendpoints = ")
+    names = executed(text, create_auth=created, profile=profile, web=web, add_routes=add_routes)
+    return names["auth"], names["app"]
+
+
+def add_routes(app: web.Application, auth: AuthServer) -> None:
     @auth.protect
     async def order(_: web.Request) -> web.Response:
         return web.json_response({}, status=201)
 
-    allowed = {front_end: aiohttp_cors.ResourceOptions(allow_credentials=True, allow_headers=("Content-Type",))}
-    app = web.Application(middlewares=[auth.error_middleware()])
-    app.router.add_get("/profile", profile)
     app.router.add_post("/orders", order)
     app.router.add_get("/updates", auth.protect(greet))
-    endpoints = auth.app()
-    for part in (app, endpoints):
-        cors = aiohttp_cors.setup(part, defaults=allowed)
-        for route in list(part.router.routes()):
-            cors.add(route)
-    app.add_subapp("/auth", endpoints)
-    return app
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -55,8 +55,8 @@ async def front_end(serving) -> str:
 @pytest_asyncio.fixture(loop_scope="session")
 async def api(make_auth, serving, front_end) -> str:
     """The origin of the application, which trusts the front end; Ann has an account there."""
-    auth = make_auth(cookie={}, access_cookie={}, trusted_origins=[front_end])
-    origin = await serving(interface(auth, front_end), "api.app.localhost")
+    auth, app = interface(make_auth, front_end)
+    origin = await serving(app, "api.app.localhost")
     await auth.accounts.register(identifier="ann", password=PASSWORD, roles=["user"])
     return origin
 
@@ -89,6 +89,13 @@ async def test_trusted_front_end_works(logged_in, api, clock):
     for unknown in ("/unknown", "/auth/unknown"):
         assert await fetch(page, api + unknown, mode="no-cors") == "opaque"
         assert await fetch(page, api + unknown) == "blocked"
+
+
+async def test_the_line_of_the_page_reads_the_answer(logged_in, api):
+    line = block(PAGE, 'credentials: "include" });', "js").replace("https://api.example.com", api)
+    assert (
+        await logged_in.evaluate(f"async () => (await {line.strip().removeprefix('await ').rstrip(';')}).status") == 200
+    )
 
 
 async def test_cookies_are_not_the_front_ends(logged_in, api):

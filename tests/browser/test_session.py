@@ -7,6 +7,7 @@ import asyncio
 from playwright.async_api import expect
 
 from tests.browser.sites import Tab, fetch, socket
+from tests.docs.pages import block
 from tests.support import PASSWORD
 
 EXPIRED = 16 * 60
@@ -38,6 +39,19 @@ async def test_login_refuses_wrong_password(shop, profile):
     await tab.entrance.click()
     await expect(tab.page.get_by_role("alert")).to_contain_text("password")
     assert await tab.cookies() == {}
+
+
+async def test_the_script_of_the_guide_is_all_that_a_page_needs(shop, profile):
+    """That of docs/browser-apps.md: it logs in, asks, logs out, and an error comes out as one."""
+    await shop.register("ann")
+    page = await profile.new_page()
+    await page.goto(shop.origin)
+    script = block("docs/browser-apps.md", "async function call", "js")
+    after = 'return call("GET", "/auth/me").catch((error) => [error.status, error.message]);'
+    told = await page.evaluate(f"async ([identifier, password]) => {{ {script} {after} }}", ["ann", PASSWORD])
+    assert told == [401, "Authentication is required."]
+    calls = [(seen.path, seen.status) for seen in shop.seen if seen.path.startswith("/auth/")]
+    assert calls == [("/auth/login", 200), ("/auth/me", 200), ("/auth/logout", 200), ("/auth/me", 401)]
 
 
 async def test_browser_keeps_cookies_with_their_flags(shop, ann):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+import time
+
 import bcrypt
 import jwt
 import pytest
 from aiohttp import web
 
+from sentri import AuthServer, create_auth
 from tests.docs.pages import ROOT, block, blocks, executed
 from tests.support import assert_error, serving
 
@@ -84,12 +88,27 @@ async def test_roles_of_ones_own_and_ownership():
         assert (await client.get("/auth/admin/users", headers=headers)).status == 200
 
 
-def test_the_redis_of_the_guide_is_configured():
-    assert executed(blocks("docs/redis.md")[0])["auth"].options.namespace == "shop"
+MOVING = "docs/migrating/hand-written-jwt.md"
+OLD_SECRET = "the old secret, which is long enough for HS256"
+
+
+def executed_before() -> dict:
+    """What was written by hand."""
+    return executed(block(MOVING, "# before").replace('"…"', repr(OLD_SECRET)))
+
+
+def executed_after() -> dict:
+    """What takes its place, with the import of the users."""
+    return executed(block(MOVING, "import_users"), **executed(block(MOVING, "# after")))
+
+
+def old_headers(**claims: object) -> dict[str, str]:
+    claims = {"sub": "ann", "roles": ["admin"], "exp": int(time.time()) + 60} | claims
+    return {"Authorization": f"Bearer {jwt.encode(claims, OLD_SECRET, 'HS256')}"}
 
 
 async def test_hand_written_code_becomes_a_guard_and_its_users_come_along():
-    names = run("docs/migrating/hand-written-jwt.md", but="# before")
+    names = executed_after()
     auth = names["auth"]
     async with serving(names["app"]) as client:
         old = bcrypt.hashpw(ANN["password"].encode(), bcrypt.gensalt(4)).decode()
@@ -105,17 +124,50 @@ async def test_hand_written_code_becomes_a_guard_and_its_users_come_along():
 
 @pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")  # it is what the example is about
 async def test_what_was_written_by_hand_did_what_it_did_and_its_tokens_are_refused():
-    page = "docs/migrating/hand-written-jwt.md"
-    secret = "the old secret, which is long enough for HS256"
-    before = executed(block(page, "# before").replace('"…"', repr(secret)))
-    after = run(page, but="# before")
-    headers = {"Authorization": f"Bearer {jwt.encode({'sub': 'ann', 'roles': ['admin']}, secret, 'HS256')}"}
+    before, after, headers = executed_before(), executed_after(), old_headers()
     old = web.Application()
     old.router.add_get("/reports", before["reports"])
     async with serving(old) as client, serving(after["app"]) as replaced:
         assert await (await client.get("/reports", headers=headers)).json() == {"of": "ann"}
         assert (await client.get("/reports")).status == 401
         await assert_error(await replaced.get("/reports", headers=headers), 401, "TOKEN_INVALID")
+
+
+def both(auth: AuthServer) -> web.Application:
+    """An application in between, whose handler is still the old one."""
+    before = executed_before()
+    text = textwrap.dedent(block(MOVING, "# both"))
+    names = executed(text, **before | {"auth": auth})
+    app = web.Application()
+    auth.setup(app)
+    app.router.add_get("/reports", names["either"](before["reports"].__wrapped__))
+    return app
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
+async def test_for_a_while_old_tokens_and_new_ones_are_taken():
+    """Each by the rules of its own kind."""
+    auth = executed_after()["auth"]
+    async with serving(both(auth)) as client:
+        new, user_id = await logged_in(client, auth, ["admin"])
+        for headers, of in ((old_headers(), "ann"), (new, user_id)):
+            assert await (await client.get("/reports", headers=headers)).json() == {"of": of}
+        for headers in ({}, old_headers(exp=1), {"Authorization": "Bearer x"}):
+            assert (await client.get("/reports", headers=headers)).status == 401
+        assert (await client.get("/reports", headers=old_headers(roles=[]))).status == 403
+        await auth.sessions.revoke_all(user_id)
+        assert (await client.get("/reports", headers=new)).status == 401
+        assert (await client.get("/reports", headers=old_headers())).status == 200
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web.NotAppKeyWarning")
+async def test_with_the_old_secret_somebody_who_has_logged_out_would_be_let_in():
+    """Why the page says to give sentri keys of its own."""
+    auth = create_auth(db="sqlite://:memory:", secret=OLD_SECRET, valid_roles=("user", "admin"))
+    async with serving(both(auth)) as client:
+        new, user_id = await logged_in(client, auth, ["admin"])
+        await auth.sessions.revoke_all(user_id)
+        assert (await client.get("/reports", headers=new)).status == 200
 
 
 async def test_a_dependency_becomes_a_guard(capsys):

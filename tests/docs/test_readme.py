@@ -9,12 +9,16 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+
+from tests.client.issuing import Issuer, running
+from tests.docs.pages import executed
+from tests.support import assert_error, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +53,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the quick start ended by itself"
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/auth/keys", timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             time.sleep(0.1)
         else:
             return
@@ -67,3 +71,17 @@ def test_the_quick_start_runs_and_the_curl_session_works(quick_start):
     assert answers == ["201", "200", "200", "401"]
     assert done.stdout.count('"identifier":"ann"') == 2
     assert '"code":"UNAUTHORIZED"' in done.stdout
+
+
+async def test_another_application_trusts_its_tokens():
+    text = block("python", 'mode="client"').replace("(request): ...", "(request): return web.json_response({})")
+    async with running(Issuer()) as (issuer,):
+        names = executed(text.replace("https://auth.example.com/auth/keys", issuer.key_uri), web=web)
+        app = web.Application()
+        names["auth"].setup(app)
+        app.router.add_delete("/products", names["delete_product"])
+        async with serving(app) as client:
+            headers = {"Authorization": f"Bearer {issuer.token(roles=['admin'])}"}
+            assert (await client.delete("/products", headers=headers)).status == 200
+            headers = {"Authorization": f"Bearer {issuer.token(roles=['user'])}"}
+            await assert_error(await client.delete("/products", headers=headers), 403, "FORBIDDEN")

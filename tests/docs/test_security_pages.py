@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from sentri.passwords.policy import LEAST_CHARACTERS
+from tests.docs.named_tests import NAMED, exists
 from tests.docs.pages import ROOT, block, executed
 from tests.support import SECRET, assert_error, data_of, serving
 
 PAGES = sorted((ROOT / "docs/security").glob("*.md"))
 MODEL = (ROOT / "docs/security/threat-model.md").read_text()
 ASVS = (ROOT / "docs/security/asvs.md").read_text()
-NAMED = re.compile(r"tests/[\w/]+\.py(?:::\w+)+")
 NOTHING = "\u2013"
 CONFIGURATION = "create_auth_server("
 
@@ -65,43 +62,6 @@ def cells_of(line: str) -> list[str]:
 
 
 # --- the tests that are named
-
-
-@cache
-def classes(path: Path) -> dict[str, ast.ClassDef]:
-    return {node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)}
-
-
-@cache
-def contracts() -> dict[str, ast.ClassDef]:
-    """The classes that test classes inherit their tests from."""
-    return {
-        name: node for path in (ROOT / "sentri_testing/contracts").glob("*.py") for name, node in classes(path).items()
-    }
-
-
-def functions(nodes: list[ast.stmt]) -> set[str]:
-    return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-
-
-def methods(found: ast.ClassDef) -> set[str]:
-    inherited = [contracts()[base.id] for base in found.bases if isinstance(base, ast.Name) and base.id in contracts()]
-    return functions(found.body).union(*(methods(base) for base in inherited))
-
-
-def exists(name: str) -> bool:
-    """Whether pytest would find it: a function of the file, or of a class of the file or what that inherits from."""
-    file, *inside = name.split("::")
-    path = ROOT / file
-    if not path.is_file() or not inside[-1].startswith("test_"):
-        return False
-    match inside:
-        case [function]:
-            return function in functions(ast.parse(path.read_text()).body)
-        case [group, function]:
-            return group in classes(path) and function in methods(classes(path)[group])
-        case _:
-            return False
 
 
 def test_what_is_no_test_is_noticed():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sentri.config.client_options import ClientOptions
+from sentri.config.client_options import CLIENT_HOOKS, ClientOptions
 from sentri.config.options import HOOKS, ServerOptions
 from sentri.errors import SENTRI_ERROR_STATUS
 from sentri.web.endpoints.table import ENDPOINTS
@@ -56,3 +57,10 @@ def test_the_generated_page_has_what_the_code_has(site):
     ]
     for name in names:
         assert all(f'<span class="pre">{part}</span>' in shown for part in name.split()), name
+
+
+def test_the_generated_page_tells_which_hooks_client_mode_has(site):
+    rows = re.findall(r"<tr.*?</tr>", (site / "generated.html").read_text(), re.DOTALL)
+    told = {name[0] for row in rows if "server, client" in row and (name := re.search(r"on_\w+", row))}
+    assert told == CLIENT_HOOKS.keys()
+    assert told < HOOKS.keys(), "else the table has not all of them"

@@ -1,4 +1,8 @@
-"""docs/tutorial.md, followed word for word: its files are written, its lines run in a shell, its answers compared."""
+"""docs/tutorial.md, followed word for word: its files are written, its lines run in a shell, its answers compared.
+
+What sets the environment up is left out, unless SENTRI_TEST_WHEEL names a wheel: then the tutorial makes its own, and
+pip finds that wheel. `tools/test_wheel.py` does so.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +25,7 @@ from tests.docs.pages import ROOT
 
 PAGE = "docs/tutorial.md"
 PATIENCE = 60.0
+WHEEL = os.environ.get("SENTRI_TEST_WHEEL")
 SETTING_UP = ("mkdir notes", "python3 -m venv", ". .venv", "pip install")  # the environment of this suite has it all
 SERVING = ("python3 app.py", "gunicorn ")
 
@@ -31,22 +35,24 @@ class Shell:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
-        self._folder = folder
         self._serving: list[subprocess.Popen[str]] = []
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRI_", "PYTEST_"))}
-        path = f"{Path(sys.executable).parent}:{kept['PATH']}"
         self._shell = subprocess.Popen(
             ["bash"],
             cwd=folder,
-            env=kept | {"PATH": path, "PYTHONPATH": str(ROOT)},
+            env=environment_with(Path(WHEEL), folder) if WHEEL else environment_of_this_suite(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
+    @property
+    def folder(self) -> Path:
+        """Where it is now."""
+        return Path(self.run("pwd").strip())
+
     def run(self, block: str, expected: int = 0) -> str:
         """What a block prints, whose last command ends with the expected code."""
-        lines = [line for line in block.splitlines() if not line.startswith(SETTING_UP)]
+        lines = [line for line in block.splitlines() if WHEEL or not line.startswith(SETTING_UP)]
         servers = [line for line in lines if line.startswith(SERVING)]
         script = "\n".join(line for line in lines if line not in servers)
         self._shell.stdin.write(f"{self._here(script)}\nprintf '\\n--done %s\\n' $?\n")
@@ -61,9 +67,9 @@ class Shell:
         return "".join(printed).removesuffix("\n")
 
     def stop(self) -> None:
-        """Ctrl-C for everything that serves."""
+        """Ctrl-C for everything that serves; gunicorn passes it on, and must not be overtaken by one of ours."""
         for process in self._serving:
-            os.killpg(process.pid, signal.SIGINT)
+            process.send_signal(signal.SIGINT)
             _, log = process.communicate(timeout=PATIENCE)
             assert "Traceback" not in log, log
         self._serving = []
@@ -82,7 +88,7 @@ class Shell:
         )
         process = subprocess.Popen(
             ["bash", "-c", f"exec {line}"],
-            cwd=self._folder,
+            cwd=environment["PWD"],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -93,11 +99,28 @@ class Shell:
         deadline = monotonic() + PATIENCE
         while True:
             assert process.poll() is None, process.stderr.read()
-            with suppress(urllib.error.URLError, ConnectionError):
+            with suppress(OSError):  # gunicorn listens before its workers are there
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5).close()
                 return
             assert monotonic() < deadline
             sleep(0.05)
+
+
+def environment_of_this_suite() -> dict[str, str]:
+    """The checkout, and what is installed beside it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SENTRI_", "PYTEST_"))}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+def environment_with(wheel: Path, folder: Path) -> dict[str, str]:
+    """A machine with Python alone, where pip takes that wheel, and else the versions that this suite has."""
+    hidden = ("SENTRI_", "PYTEST_", "PYTHON", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    (folder / "bin").mkdir()
+    (folder / "bin/python3").symlink_to(Path(sys.base_prefix) / "bin/python3")
+    links = f"{wheel.parent} {kept.get('PIP_FIND_LINKS', '')}"
+    pip = {"PIP_FIND_LINKS": links.strip(), "PIP_CONSTRAINT": str(ROOT / "requirements/dev.txt")}
+    return kept | {"PATH": f"{folder / 'bin'}:{kept['PATH']}"} | pip
 
 
 def _quoted(value: str) -> str:
@@ -153,11 +176,13 @@ def test_the_tutorial_works_as_it_is_written(shell, tmp_path, empty_database_opt
             expected = next(doctors) if "sentri doctor" in text else 0
             printed = shell.run(text, expected)
         else:
-            write(tmp_path, text, shell.port)
+            write(shell.folder, text, shell.port)
             if "in make_auth" in text:  # "in the environment"
                 shell.run(f"export SENTRI_DATABASE_URL={_quoted(url_of(empty_database_options))}")
                 shell.run("export REDIS_URL=redis://127.0.0.1:6379/0")
     assert next(doctors, None) is None
+    origin = Path(shell.run("python3 -c 'import sentri; print(sentri.__file__)'").strip())
+    assert origin.is_relative_to(tmp_path / "notes/.venv" if WHEEL else ROOT)
     assert '"error":false' in shell.run(
         "curl -s http://127.0.0.1:8080/auth/register -H 'Content-Type: application/json' "
         '-d \'{"identifier": "ann", "password": "correct horse"}\''

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,20 +15,21 @@ import aiohttp
 import pytest
 
 from tests.cli.conftest import url_of
+from tests.docs.pages import block
 from tests.processes.rolling import PATIENCE, ROOT, Load, free_ports
+from tests.support import SECRET
 
 pytestmark = pytest.mark.parametrize("dialect", ["postgres"], indirect=True)
 WORKERS = 4
 
 
 def started(port, settings, log):
+    """The page's command, with the page's module."""
+    line = block("docs/deploying.md", "gunicorn shop.app", "sh").replace("8080", str(port))
+    line = line.replace("shop.app", "tests.processes.gunicorn_app")
     with log.open("w") as written:
         return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "tests.processes.gunicorn_app:make_app"),
-                *("--worker-class", "aiohttp.GunicornWebWorker", "--workers", str(WORKERS)),
-                *("--bind", f"127.0.0.1:{port}", "--graceful-timeout", "30"),
-            ],
+            [sys.executable, "-m", *shlex.split(line.replace("\\\n", " "))],
             cwd=ROOT,
             env={**os.environ, **settings},
             stdout=subprocess.DEVNULL,
@@ -44,6 +46,7 @@ def gunicorn(empty_database_options, shared_redis, tmp_path):
         "DATABASE_URL": url_of(empty_database_options),
         "REDIS_URL": shared_redis["redis_url"],
         "NAMESPACE": shared_redis["namespace"],
+        "SENTRI_KEY_ENCRYPTION_SECRET": SECRET,
     }
     process = started(port, settings, log)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from enum import StrEnum
+from ssl import create_default_context
 
 import pytest
 
@@ -289,7 +290,10 @@ def test_reads_how_long_to_wait_for_the_database(given, seconds):
 @pytest.mark.parametrize("ssl", ["require", "verify-full", "disable"])
 def test_reads_how_the_connection_is_secured(ssl):
     assert read(db=f"postgres://h/d?sslmode={ssl}").db.ssl == ssl
-    assert read(db="mysql://h/d?ssl=true").db.ssl is True
+    context = create_default_context()
+    for scheme in ("postgres", "mysql"):
+        assert read(db=f"{scheme}://h/d?ssl=true").db.ssl is True
+        assert read(db={"dialect": scheme, "database": "d", "ssl": context}).db.ssl is context
 
 
 def test_a_database_is_shown_without_user_and_query():

@@ -110,11 +110,15 @@ class MysqlDriver:
     planning_afresh: Sequence[str] = ()
 
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
-        extra: dict[str, Any] = {"ssl": ssl.create_default_context()} if options.ssl else {}
+        extra: dict[str, Any] = {}
+        if options.ssl:
+            given = isinstance(options.ssl, ssl.SSLContext)
+            extra["ssl"] = options.ssl if given else ssl.create_default_context()
         return PooledClient(
             connection_name="sentri",
             user=cast("str", options.user),
-            password=options.password or "",
+            # asyncmy encodes it as Latin-1, and servers compare the bytes of UTF-8.
+            password=(options.password or "").encode().decode("latin-1"),
             database=options.database,
             host=options.host or "127.0.0.1",
             port=options.port or 3306,
@@ -149,6 +153,9 @@ class MysqlDriver:
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, errors.MySQLError):
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
+                # asyncmy says "can't connect": whoever reads the log has to know that somebody is there.
+                return Fault(Nature.UNAVAILABLE, type(error.__cause__ or error.__context__).__name__, str(number))
             lost = Nature.UNAVAILABLE if 2000 <= number < 3000 else Nature.WRONG  # the client's own range
             return Fault(_NATURES.get(number, lost), type(error).__name__, str(number))
         return None

@@ -116,6 +116,9 @@ class PostgresDriver:
                 return Fault(Nature.CONFLICT, type(error).__name__, code)
             nature = _NATURES.get(code) or _CLASSES.get(code[:2], Nature.WRONG)
             return Fault(nature, type(error).__name__, code)
+        if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+            # Of what is configured sentri lets one thing through that asyncpg may refuse.
+            return Fault(Nature.REFUSED, "no root certificate to verify it with: name the file in PGSSLROOTCERT")
         if isinstance(error, asyncpg.InterfaceError):
             # asyncpg's own DataError, a value that does not fit its type, is our mistake and a ValueError too.
             nature = Nature.WRONG if isinstance(error, ValueError) else Nature.UNAVAILABLE
