@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Literal, cast
 
 from sentri.config.database import Database as DatabaseOptions
@@ -35,7 +36,6 @@ _NATURES: Final = {
     1044: Nature.REFUSED,  # access denied to the database
     1045: Nature.REFUSED,  # access denied
     1049: Nature.REFUSED,  # unknown database
-    0: Nature.UNAVAILABLE,  # asyncmy: not connected
     1037: Nature.UNAVAILABLE,  # out of memory
     1040: Nature.UNAVAILABLE,  # too many connections
     1053: Nature.UNAVAILABLE,  # shutdown in progress
@@ -72,17 +72,32 @@ class MysqlSession:
         self._connection = connection
 
     async def run(self, sql: str, *values: Any) -> int:
-        async with self._connection.cursor() as cursor:
-            return int(await cursor.execute(sql, values or None))
+        with self._read_to_its_end():
+            async with self._connection.cursor() as cursor:
+                return int(await cursor.execute(sql, values or None))
 
     async def rows(self, sql: str, *values: Any) -> Sequence[Row]:
-        async with self._connection.cursor(DictCursor) as cursor:
-            await cursor.execute(sql, values or None)
-            return cast("Sequence[Row]", await cursor.fetchall())
+        with self._read_to_its_end():
+            async with self._connection.cursor(DictCursor) as cursor:
+                await cursor.execute(sql, values or None)
+                return cast("Sequence[Row]", await cursor.fetchall())
 
     async def row(self, sql: str, *values: Any) -> Row | None:
         rows = await self.rows(sql, *values)
         return rows[0] if rows else None
+
+    @contextmanager
+    def _read_to_its_end(self) -> Iterator[None]:
+        """Close the connection of an answer of which there is a rest: the next statement would take it for its own.
+
+        An error that the server reports is a whole answer. Any other is asyncmy's, from the middle of one.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not (isinstance(error, errors.MySQLError) and _is_reported(_number(error))):
+                self._connection.close()
+            raise
 
 
 class MysqlDriver:
@@ -140,8 +155,8 @@ class MysqlDriver:
 
     def fault(self, error: BaseException) -> Fault | None:
         if isinstance(error, errors.MySQLError):
-            number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-            lost = Nature.UNAVAILABLE if 2000 <= number < 3000 else Nature.WRONG  # the client's own range
+            number = _number(error)
+            lost = Nature.WRONG if _is_reported(number) else Nature.UNAVAILABLE
             return Fault(_NATURES.get(number, lost), type(error).__name__, str(number))
         return None
 
@@ -155,3 +170,12 @@ class MysqlDriver:
 
     async def drop(self, connection: Any) -> None:
         connection.close()
+
+
+def _number(error: errors.MySQLError) -> int:
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def _is_reported(number: int) -> bool:
+    """Whether the server said it. From 2000 to 2999 are the client library's own, and asyncmy has some without one."""
+    return number > 0 and not 2000 <= number < 3000
