@@ -28,31 +28,59 @@ __all__ = ["MysqlDriver"]
 
 # https://dev.mysql.com/doc/mysql-errors/8.0/en/ and https://mariadb.com/kb/en/mariadb-error-code-reference/
 _NATURES: Final = {
+    1022: Nature.TAKEN,
     1062: Nature.TAKEN,
+    1586: Nature.TAKEN,
+    1216: Nature.REFERENCED,  # 1216 and 1217: in the words for somebody who may not see the other table
+    1217: Nature.REFERENCED,
     1451: Nature.REFERENCED,
     1452: Nature.REFERENCED,
-    1213: Nature.CONFLICT,  # deadlock: InnoDB rolled the transaction back
     1020: Nature.CONFLICT,  # MariaDB: record has changed since last read
+    1213: Nature.CONFLICT,  # deadlock: InnoDB rolled the transaction back
+    1412: Nature.CONFLICT,  # a migration has changed the table
+    3101: Nature.CONFLICT,  # MySQL group replication: rolled back at the commit
     1044: Nature.REFUSED,  # access denied to the database
     1045: Nature.REFUSED,  # access denied
     1049: Nature.REFUSED,  # unknown database
+    1130: Nature.REFUSED,  # not from this host
+    1698: Nature.REFUSED,  # access denied to whoever gives no password
+    3118: Nature.REFUSED,  # MySQL: account locked
+    4151: Nature.REFUSED,  # MariaDB: account locked
+    1021: Nature.UNAVAILABLE,  # disk full
+    1026: Nature.UNAVAILABLE,  # a file cannot be written
+    1030: Nature.UNAVAILABLE,  # an error of the storage engine
     1037: Nature.UNAVAILABLE,  # out of memory
     1040: Nature.UNAVAILABLE,  # too many connections
+    1041: Nature.UNAVAILABLE,  # out of resources
+    1043: Nature.UNAVAILABLE,  # bad handshake
+    1047: Nature.UNAVAILABLE,  # Galera: the node is not ready
     1053: Nature.UNAVAILABLE,  # shutdown in progress
     1077: Nature.UNAVAILABLE,  # normal shutdown
     1079: Nature.UNAVAILABLE,  # shutdown complete
     1114: Nature.UNAVAILABLE,  # table or disk full
+    1129: Nature.UNAVAILABLE,  # this host is blocked: too many connections were broken off
+    1135: Nature.UNAVAILABLE,  # no thread for the connection
     1152: Nature.UNAVAILABLE,  # aborted connection
+    1158: Nature.UNAVAILABLE,  # 1158 to 1161: the network
+    1159: Nature.UNAVAILABLE,
+    1160: Nature.UNAVAILABLE,
+    1161: Nature.UNAVAILABLE,
+    1180: Nature.UNAVAILABLE,  # an error during the commit
+    1184: Nature.UNAVAILABLE,  # aborted connection
     1203: Nature.UNAVAILABLE,  # too many connections of this user
     1205: Nature.UNAVAILABLE,  # lock wait timeout
+    1206: Nature.UNAVAILABLE,  # too many locks
     1226: Nature.UNAVAILABLE,  # user has exceeded a resource
     1290: Nature.UNAVAILABLE,  # read only: a primary that became a replica
     1317: Nature.UNAVAILABLE,  # query interrupted
+    1637: Nature.UNAVAILABLE,  # too many transactions
     1792: Nature.UNAVAILABLE,  # read only transaction
     1836: Nature.UNAVAILABLE,  # read only mode
     1927: Nature.UNAVAILABLE,  # MariaDB: connection was killed
     1969: Nature.UNAVAILABLE,  # MariaDB: max_statement_time
     3024: Nature.UNAVAILABLE,  # MySQL: max_execution_time
+    3032: Nature.UNAVAILABLE,  # MySQL: offline mode
+    4031: Nature.UNAVAILABLE,  # MySQL: ended for having been idle
 }
 _DONE_ALREADY: Final = {
     "1050",  # the table exists
