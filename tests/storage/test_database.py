@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -466,6 +467,15 @@ async def test_a_file_that_cannot_be_opened_is_a_mistake_of_configuration(databa
     database = Database(replace(database_options, database="/no/such/folder/auth.db"))
     with pytest.raises(ConfigurationError, match="refuses the connection"):
         await database.open()
+
+
+@on_sqlite
+async def test_a_process_that_changes_its_folder_keeps_its_file(make_database, database_options, monkeypatch):
+    """A daemon does, once it has started."""
+    monkeypatch.chdir(Path(database_options.database).parent)
+    database = await make_database(database=Path(database_options.database).name)
+    monkeypatch.chdir("/")
+    assert await answers(database)
 
 
 @on_sqlite
