@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -335,6 +336,26 @@ async def test_a_crowd_that_gives_up_together_leaves_the_pool_as_it_was(make_dat
 
 
 @on_servers
+async def test_a_rollback_that_the_time_out_cuts_off_costs_no_connection(make_database, proxy):
+    """The work fails just before its time is over, and the server does not answer any more."""
+    database = await make_database(port=proxy.port, timeout=0.5, max=1)
+
+    async def work(session):
+        await session.run("UPDATE sentri_users SET password_hash = 'x'")
+        proxy.swallow()
+        await asyncio.sleep(0.3)
+        raise LookupError
+
+    began = time.monotonic()
+    with refuses():
+        await database.unit(work)
+    assert time.monotonic() - began < 2
+    proxy.bury()  # also when it is back, nothing more is heard of that rollback
+    proxy.flow()
+    assert await answers(database)
+
+
+@on_servers
 async def test_a_server_that_ends_our_connections_is_survived(make_database, dialect):
     """An administrator, a restart, a load balancer."""
     database, admin = await make_database(max=3), await make_database(max=1)
@@ -461,6 +482,15 @@ async def test_a_file_that_cannot_be_opened_is_a_mistake_of_configuration(databa
     database = Database(replace(database_options, database="/no/such/folder/auth.db"))
     with pytest.raises(ConfigurationError, match="refuses the connection"):
         await database.open()
+
+
+@on_sqlite
+async def test_a_process_that_changes_its_folder_keeps_its_file(make_database, database_options, monkeypatch):
+    """A daemon does, once it has started."""
+    monkeypatch.chdir(Path(database_options.database).parent)
+    database = await make_database(database=Path(database_options.database).name)
+    monkeypatch.chdir("/")
+    assert await answers(database)
 
 
 @on_sqlite

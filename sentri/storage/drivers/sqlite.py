@@ -113,6 +113,11 @@ class _Lent(ConnectionWrapper[Any]):
         return self.connection
 
 
+def _absolute(filename: str) -> str:
+    """The name of the same file for a process that changes its folder, as SQLite keeps it."""
+    return filename if filename == ":memory:" else os.path.abspath(filename)  # noqa: PTH100 - links stay links
+
+
 def _identity(filename: str) -> tuple[int, int] | None:
     """Which file it is, whatever it is called; None where there is none."""
     try:
@@ -144,7 +149,9 @@ class SqliteDriver:
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the
         # thread is free again when it strikes.
-        return _Client(options.database, connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL")
+        return _Client(
+            _absolute(options.database), connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL"
+        )
 
     def session(self, connection: Any) -> SqliteSession:
         return SqliteSession(connection)
