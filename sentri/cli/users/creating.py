@@ -33,7 +33,7 @@ async def create(identifier: str, roles: tuple[str, ...], database_url: str | No
     check_roles(roles, settings)
     password = await asked_password()
     write_logs()
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=True):
         if settings.options.get("migrate_on_startup", True):
             await auth.migrate()
         user = await auth.accounts.register(identifier, password, roles)
