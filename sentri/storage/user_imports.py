@@ -60,6 +60,13 @@ class UserImports:
         """Positions of the rows whose id or key is there already, and which of the two it is."""
         for statement in self._driver.planning_afresh:
             await session.run(statement)
+        taken = await self._found(session, rows)
+        partly = 0 < len(taken) < len(rows)
+        if partly and len(rows) > _ROWS:  # an import that committed between two of the statements is seen whole now
+            return await self._found(session, rows)
+        return taken
+
+    async def _found(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> Mapping[int, str]:
         ids: set[str] = set()
         keys: set[Any] = set()
         for some in _batches(rows):

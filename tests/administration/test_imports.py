@@ -12,6 +12,7 @@ from sentri import ImportRefused, ImportReport, RowError, SentriError
 from sentri.passwords.schemes import ARGON2_PROFILES, Argon2id
 from sentri.randomness import new_id
 from sentri.storage import Users
+from sentri.storage.user_imports import UserImports
 from tests.support import PASSWORD, PASSWORD_HASH
 
 NEW_PASSWORD = "a password that nobody had"
@@ -186,6 +187,31 @@ async def test_of_several_that_import_all_or_nothing_at_once_one_does(auth, make
     assert made == [ImportReport(created=300)]
     refused = [answer for answer in answers if isinstance(answer, ImportRefused)]
     assert [len(answer.failed) for answer in refused] == [300, 300]
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"], indirect=True)  # SQLite has one writer at a time
+async def test_an_import_that_commits_during_the_look_is_seen_whole(auth, make_auth, monkeypatch):
+    rows = [row(f"user {number:04}") for number in range(300)]
+    taken = UserImports._taken
+
+    class Interrupted:
+        """A session that lets somebody else import before its second search."""
+
+        def __init__(self, session) -> None:
+            self.run, self._rows, self._searches = session.run, session.rows, 0
+
+        async def rows(self, *statement):
+            self._searches += 1
+            if self._searches == 2:
+                monkeypatch.setattr(UserImports, "_taken", taken)
+                async with make_auth() as other:
+                    await other.users.import_many(rows)
+            return await self._rows(*statement)
+
+    monkeypatch.setattr(UserImports, "_taken", lambda self, session, rows: taken(self, Interrupted(session), rows))
+    with pytest.raises(ImportRefused) as raised:
+        await auth.users.import_many(rows)
+    assert len(raised.value.failed) == 300
 
 
 async def test_who_registers_meanwhile_is_in_the_way(auth, database, monkeypatch):
