@@ -41,14 +41,23 @@ async def import_users(
     all_or_nothing: bool,
     existing: Existing,
     actor_id: str | None,
+    dry_run: bool = False,
 ) -> ImportReport:
-    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not."""
+    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not.
+
+    A dry run adds nobody: it says what would be. What would be in the database by then, it has to remember.
+    """
     numbered = enumerate(rows, start=1)
     tally = _Tally(existing)
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
+    seen = _Seen()
     for batch in batches:
-        entries = await _readable(context, batch, tally)
+        entries = await _readable(context, batch, seen, tally)
+        if dry_run:
+            await _count(context, entries, tally, together=all_or_nothing)
+            continue
         created = await _add(context, entries, tally, together=all_or_nothing)
+        seen = _Seen()
         if created:
             await context.events.tell("user.imported", actor_id=actor_id, users=created)
     return tally.report()
@@ -63,12 +72,13 @@ class _Tally:
     skipped: int = 0
     failed: list[RowError] = field(default_factory=list)
 
-    def in_the_way(self, row: Row, what: str) -> None:
-        """Somebody has the row's identifier, or its id."""
+    def in_the_way(self, row: Row, what: str, first: int | None = None) -> None:
+        """Somebody has the row's identifier, or its id: a user, or the row of that number."""
         if what == "identifier" and self.existing == "skip":
             self.skipped += 1
         else:
-            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{_TAKEN[what]}."))
+            why = _TAKEN[what] if first is None else f"row {first} has this {what} already"
+            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{why}."))
 
     def report(self) -> ImportReport:
         return ImportReport(self.created, self.skipped, tuple(sorted(self.failed, key=lambda each: each.row)))
@@ -79,24 +89,36 @@ class _Tally:
             raise ImportRefused(self.report().failed)
 
 
-async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally: _Tally) -> list[Row]:
+@dataclass(slots=True)
+class _Seen:
+    """Whose identifier and id stood in which row."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+async def _readable(context: Context, batch: Sequence[tuple[int, object]], seen: _Seen, tally: _Tally) -> list[Row]:
     """The rows that can be read, each user once: the first row counts."""
     rows: list[Row] = []
-    keys: set[str] = set()
-    ids: set[str] = set()
     for number, given in batch:
         row = await read_row(context, number, given)
         if isinstance(row, RowError):
             tally.failed.append(row)
-        elif row.user.identifier_key in keys:
-            tally.in_the_way(row, "identifier")
-        elif row.user.id in ids:
-            tally.in_the_way(row, "id")
+        elif first := seen.keys.get(row.user.identifier_key):
+            tally.in_the_way(row, "identifier", first)
+        elif first := seen.ids.get(row.user.id):
+            tally.in_the_way(row, "id", first)
         else:
             rows.append(row)
-            keys.add(row.user.identifier_key)
-            ids.add(row.user.id)
+            seen.keys[row.user.identifier_key] = seen.ids[row.user.id] = number
     return rows
+
+
+async def _count(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> None:
+    """Count the users of the rows that nobody is in the way of."""
+    tally.created += len(_without(rows, await context.users.in_the_way([row.user for row in rows]), tally))
+    if together:
+        tally.check()
 
 
 async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> int:
