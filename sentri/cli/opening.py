@@ -65,15 +65,17 @@ async def opened(auth: AuthServer, settings: Settings, *, may_make: bool = False
 
 
 @asynccontextmanager
-async def administered(database_url: str | None) -> AsyncIterator[AuthServer]:
+async def administered(database_url: str | None, *, may_make: bool = False) -> AsyncIterator[AuthServer]:
     """The auth object of this process's settings, open, for commands that look after what is in its database.
 
-    None is made.
+    With `may_make`, one that is missing is made, and so are its tables, unless the settings forbid it.
     """
     settings = settings_of(database_url=database_url)
     auth = auth_of(settings)
     write_logs()
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=may_make):
+        if may_make and settings.options.get("migrate_on_startup", True):
+            await auth.migrate()
         yield auth
 
 
