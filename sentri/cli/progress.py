@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
+from sentri.cli.showing import is_terminal
+
 __all__ = ["Advance", "Measured", "progress"]
 
 Advance: TypeAlias = Callable[[], None]
@@ -29,7 +31,7 @@ def progress(what: str, measured: Measured) -> Iterator[Advance]:
 
     The bar says what the log would: while it is there, sentri logs warnings alone.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield lambda: None
         return
     from rich.console import Console  # noqa: PLC0415 - here alone: `sentri --help` does without

@@ -43,12 +43,12 @@ async def create(identifier: str, roles: tuple[str, ...], database_url: str | No
         asyncclick.echo(user.id)
 
 
-def check_roles(roles: Sequence[str], settings: Settings) -> None:
-    """Raises a usage error for a role that the settings do not name."""
+def check_roles(roles: Sequence[str], settings: Settings, *, option: str = "--role") -> None:
+    """Raises a usage error, of the option, for a role that the settings do not name."""
     valid = settings.options["valid_roles"]
     for role in roles:
         if role not in valid:
             raise asyncclick.BadParameter(
                 f"{role!r} is not in SENTRI_VALID_ROLES, which has {', '.join(valid)}{suggestion(role, valid)}",
-                param_hint="--role",
+                param_hint=option,
             )

@@ -29,7 +29,7 @@ _HASHES: Final = 500  # rows that are written together
 _PASSWORDS: Final = 16  # of those that have to be hashed first: who kills it loses no more than some seconds
 
 
-@asyncclick.command("import")
+@asyncclick.command("import", short_help="Make users of a CSV file.")
 @asyncclick.argument("file", type=asyncclick.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @asyncclick.option("--dry-run", is_flag=True, help="Check everything, say what would be made, and make nothing.")
 @asyncclick.option(
