@@ -30,7 +30,7 @@ def show_on_terminal(
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0), show_header=not more)
     for heading, width in zip_longest(headings, widths or ()):
-        table.add_column(heading, width=width)
+        table.add_column(heading, overflow="fold", width=width)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)

@@ -53,3 +53,4 @@ def test_short_rows_stay_lines(shown):
     heading, *rows = shown(50, in_lines=True)
     assert heading.split() == list(HEADINGS)
     assert max(map(len, [heading, *rows])) <= 50
+    assert "".join(line[:15].strip() for line in rows) == ID + ID  # cut into lines, and nothing left out
