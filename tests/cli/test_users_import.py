@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -135,6 +137,19 @@ def test_of_very_many_errors_the_first_are_told_and_the_file_has_all(tmp_path, c
     assert err.splitlines()[-1] == "and 205 more: --errors FILE has them all"
     assert (json.loads(out)["failed_count"], len(json.loads(out)["failed"])) == (1_205, 1_000)
     assert len((tmp_path / "errors.csv").read_text().splitlines()) == 1_206
+
+
+def test_ctrl_c_ends_the_wait_for_a_pipe(sentri, terminal):
+    os.mkfifo(sentri.folder / "pipe")
+    shell = terminal("users", "import", "pipe")
+    pipe = os.open(sentri.folder / "pipe", os.O_WRONLY)  # which waits for the command
+    shell.type("\x03")
+    shell.until("^C")
+    with suppress(BrokenPipeError):  # a signal that comes just before the read is seen after it
+        os.write(pipe, b"identifier,")
+    assert shell.end() == 1, shell.shown
+    os.close(pipe)
+    assert "Aborted!" in shell.shown
 
 
 STOPPED = """

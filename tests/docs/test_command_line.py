@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tests.cli.conftest import CommandLine
-from tests.docs.pages import block, blocks
+from tests.docs.pages import block
 
 PAGE = "docs/command-line.md"
 
@@ -18,7 +18,7 @@ def sentri(tmp_path) -> CommandLine:
 
 
 def test_the_spreadsheet_is_tried_and_imported_as_shown(sentri):
-    (sentri.folder / "users.csv").write_text(blocks(PAGE, "csv")[0])
+    (sentri.folder / "users.csv").write_text(block(PAGE, "identifier,", "text"))
     assert sentri("migrate").returncode == 0
     tried, imported = map(shlex.split, block(PAGE, "users import", "sh").splitlines())
     dry = sentri(*tried[1:])

@@ -21,7 +21,7 @@ PAGES = sorted(
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     if "_build" not in page.parts
 )
-KNOWN = {"python", "sh", "text", "csv", "ini", "json", "nginx", "js", "html", "ts", "toml", "yaml", "css", "sql"}
+KNOWN = {"python", "sh", "text", "ini", "json", "nginx", "js", "html", "ts", "toml", "yaml", "css", "sql"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 PATHS = [re.compile(re.sub(r"\{\w+\}", "[^/]+", row.path) + r"\Z") for row in ENDPOINTS]
 
