@@ -90,7 +90,7 @@ async def _serve(auth: AuthServer, settings: Settings) -> None:
     app.router.add_get("/", _index)
     auth.setup(app, PREFIX)
     runner = web.AppRunner(app, access_log_class=AccessLog, shutdown_timeout=_FAREWELL)
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=True):
         try:
             await runner.setup()
             await _listen(runner, settings)

@@ -12,6 +12,7 @@ from sentri import ImportRefused, ImportReport, RowError, SentriError
 from sentri.passwords.schemes import ARGON2_PROFILES, Argon2id
 from sentri.randomness import new_id
 from sentri.storage import Users
+from sentri.storage.user_imports import UserImports
 from tests.support import PASSWORD, PASSWORD_HASH
 
 NEW_PASSWORD = "a password that nobody had"
@@ -135,7 +136,7 @@ async def test_users_who_are_there_and_rows_that_repeat_are_in_the_way(auth):
     assert report.created == 1
     assert report.failed[:3] == (
         RowError(2, "identifier", "USER_ALREADY_EXISTS", TAKEN),
-        RowError(3, "identifier", "USER_ALREADY_EXISTS", TAKEN),
+        RowError(3, "identifier", "USER_ALREADY_EXISTS", "row 1 has this identifier already."),
         RowError(4, "id", "USER_ALREADY_EXISTS", "a user with this id exists already."),
     )
     with pytest.raises(ImportRefused) as raised:
@@ -146,6 +147,28 @@ async def test_users_who_are_there_and_rows_that_repeat_are_in_the_way(auth):
         (4, "identifier"),
     ]
     assert await everybody(auth) == ["Ann", "There"]
+
+
+async def test_a_dry_run_tells_what_would_be_and_makes_nobody(auth, events, monkeypatch):
+    there = await auth.users.create("There", PASSWORD)
+    events.clear()
+    monkeypatch.setattr("sentri.passwords.schemes.Bcrypt.hash", lambda *_: pytest.fail("it hashes"))
+    rows = [row("there"), row("Emil", id=there.id), {"identifier": "Bob", "password": NEW_PASSWORD}, {}]
+    rows += [row(f"user {number:04}") for number in range(600)] + [row("bob")]
+    report = await auth.users.import_many(rows, all_or_nothing=False, dry_run=True)
+    assert report.created == 601
+    assert [(error.row, error.message) for error in report.failed if error.row != 4] == [
+        (1, TAKEN),
+        (2, "a user with this id exists already."),
+        (605, "row 3 has this identifier already."),
+    ]
+    skipping = await auth.users.import_many(rows, all_or_nothing=False, existing="skip", dry_run=True)
+    assert (skipping.created, skipping.skipped, [error.row for error in skipping.failed]) == (601, 2, [2, 4])
+    with pytest.raises(ImportRefused):
+        await auth.users.import_many(rows, dry_run=True)
+    assert await auth.users.import_many(rows[4:], dry_run=True) == ImportReport(created=601)
+    assert await everybody(auth) == ["There"]
+    assert events == []
 
 
 @pytest.mark.parametrize("all_or_nothing", [True, False])
@@ -199,6 +222,31 @@ async def test_of_several_that_import_all_or_nothing_at_once_one_does(auth, make
     assert made == [ImportReport(created=300)]
     refused = [answer for answer in answers if isinstance(answer, ImportRefused)]
     assert [len(answer.failed) for answer in refused] == [300, 300]
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"], indirect=True)  # SQLite has one writer at a time
+async def test_an_import_that_commits_during_the_look_is_seen_whole(auth, make_auth, monkeypatch):
+    rows = [row(f"user {number:04}") for number in range(300)]
+    taken = UserImports._taken  # noqa: SLF001 - the moment in question is inside of it
+
+    class Interrupted:
+        """A session that lets somebody else import before its second search."""
+
+        def __init__(self, session) -> None:
+            self.run, self._rows, self._searches = session.run, session.rows, 0
+
+        async def rows(self, *statement):
+            self._searches += 1
+            if self._searches == 2:
+                monkeypatch.setattr(UserImports, "_taken", taken)
+                async with make_auth() as other:
+                    await other.users.import_many(rows)
+            return await self._rows(*statement)
+
+    monkeypatch.setattr(UserImports, "_taken", lambda self, session, rows: taken(self, Interrupted(session), rows))
+    with pytest.raises(ImportRefused) as raised:
+        await auth.users.import_many(rows)
+    assert len(raised.value.failed) == 300
 
 
 async def test_who_registers_meanwhile_is_in_the_way(auth, database, monkeypatch):

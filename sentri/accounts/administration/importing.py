@@ -46,18 +46,27 @@ async def import_users(
     all_or_nothing: bool,
     existing: Existing,
     actor_id: str | None,
+    dry_run: bool = False,
 ) -> ImportReport:
-    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not."""
+    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not.
+
+    A dry run adds nobody: it says what would be. What would be in the database by then, it has to remember.
+    """
     numbered = enumerate(rows, start=1)
     tally = _Tally(existing)
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
+    seen = _Seen()
     for batch in batches:
-        found = await _readable(context, batch, tally)
+        found = await _readable(context, batch, seen, tally)
         new = _without(found, await context.users.in_the_way([row.user for row in found]), tally)
         if all_or_nothing:
             tally.check()
+        if dry_run:
+            tally.created += len(new)
+            continue
         users = await _hashed(context, new)  # for those alone in whose way nobody is
         await _write(context, new, users, tally, together=all_or_nothing, actor_id=actor_id)
+        seen = _Seen()
     return tally.report()
 
 
@@ -70,12 +79,13 @@ class _Tally:
     skipped: int = 0
     failed: list[RowError] = field(default_factory=list)
 
-    def in_the_way(self, row: Row, what: str) -> None:
-        """Somebody has the row's identifier, or its id."""
+    def in_the_way(self, row: Row, what: str, first: int | None = None) -> None:
+        """Somebody has the row's identifier, or its id: a user, or the row of that number."""
         if what == "identifier" and self.existing == "skip":
             self.skipped += 1
         else:
-            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{_TAKEN[what]}."))
+            why = _TAKEN[what] if first is None else f"row {first} has this {what} already"
+            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{why}."))
 
     def report(self) -> ImportReport:
         return ImportReport(self.created, self.skipped, tuple(sorted(self.failed, key=lambda each: each.row)))
@@ -86,25 +96,30 @@ class _Tally:
             raise ImportRefused(self.report().failed)
 
 
-async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally: _Tally) -> list[Row]:
+@dataclass(slots=True)
+class _Seen:
+    """Whose identifier and id stood in which row."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+async def _readable(context: Context, batch: Sequence[tuple[int, object]], seen: _Seen, tally: _Tally) -> list[Row]:
     """The rows that can be read, each user once: the first row counts."""
     rows: list[Row] = []
-    keys: set[str] = set()
-    ids: set[str] = set()
     for number, given in batch:
         if number % _AT_A_TIME == 0:
             await asyncio.sleep(0)  # requests have their turn: to read a row waits for nobody
         row = await read_row(context, number, given)
         if isinstance(row, RowError):
             tally.failed.append(row)
-        elif row.user.identifier_key in keys:
-            tally.in_the_way(row, "identifier")
-        elif row.user.id in ids:
-            tally.in_the_way(row, "id")
+        elif first := seen.keys.get(row.user.identifier_key):
+            tally.in_the_way(row, "identifier", first)
+        elif first := seen.ids.get(row.user.id):
+            tally.in_the_way(row, "id", first)
         else:
             rows.append(row)
-            keys.add(row.user.identifier_key)
-            ids.add(row.user.id)
+            seen.keys[row.user.identifier_key] = seen.ids[row.user.id] = number
     return rows
 
 
