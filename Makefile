@@ -14,7 +14,7 @@ SOAK_ARGS ?=
 VERSIONS ?= 3.11 3.12 3.13
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo example-spa example-sso example-chat example-master example-gunicorn browser screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
+.PHONY: help setup demo example-spa example-sso example-chat example-master example-gunicorn browser terminal-picture screenshot test bench growth soak check lint format types layers migrations committed docs test-all wheel lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ example-gunicorn: setup ## run examples/gunicorn: one service in four processes 
 
 browser: ## install Chromium for tests/browser where it is missing (needs Debian and root, or says what to do)
 	@tools/install-chromium
+
+terminal-picture: setup ## make docs/images/terminal.svg anew
+	$(BIN)/python tools/terminal_picture.py
 
 screenshot: setup browser ## make docs/images/spa.png anew
 	SENTRI_SCREENSHOT=docs/images/spa.png $(BIN)/python -m pytest tests/browser/test_example.py -k picture

@@ -19,7 +19,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import sentri
-from sentri.server import AuthServer, options_of
+from sentri.server.auth import AuthServer
+from sentri.server.options import options_of
 from sentri_testing import TestAuthServer, as_user
 from sentri_testing.keys import PooledKeys
 from sentri_testing.memory import MigratedDatabase

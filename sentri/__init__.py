@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sentri.accounts.administration.users import UserAdministration
     from sentri.accounts.facade import Accounts
     from sentri.client.auth import AuthClient
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __version__ = "0.1.0"
 
@@ -83,7 +83,7 @@ __all__ = [
 _LAZY = {
     "Accounts": "sentri.accounts.facade",
     "AuthClient": "sentri.client.auth",
-    "AuthServer": "sentri.server",
+    "AuthServer": "sentri.server.auth",
     "ImportRefused": "sentri.accounts.administration.records",
     "ImportReport": "sentri.accounts.administration.records",
     "Page": "sentri.accounts.administration.records",

@@ -10,7 +10,7 @@ from sentri.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sentri.client.auth import AuthClient
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["create_auth", "create_auth_server"]
 
@@ -35,7 +35,7 @@ def create_auth(mode: str = "server", **options: Any) -> AuthServer | AuthClient
         return client_of_options(options)
     if mode != "server":
         raise ConfigurationError(f"mode is {mode!r}; allowed are 'server' and 'client'")
-    from sentri.server import server_of_options  # noqa: PLC0415 - here alone, so that client mode loads no database
+    from sentri.server.auth import server_of_options  # noqa: PLC0415 - here alone, so that client mode loads no database
 
     return server_of_options(options)
 
@@ -53,6 +53,6 @@ def create_auth_server(**options: Unpack[GeneratedKeyServerKeywords]) -> AuthSer
     Raises:
         SentriError: `CONFIGURATION_ERROR`, one message with everything that is wrong with the options.
     """
-    from sentri.server import server_with_generated_keys  # noqa: PLC0415 - as above
+    from sentri.server.auth import server_with_generated_keys  # noqa: PLC0415 - as above
 
     return server_with_generated_keys(options)

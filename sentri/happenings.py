@@ -54,7 +54,7 @@ HAPPENINGS: Final[Mapping[str, Happening]] = MappingProxyType(
         # accounts
         "user.registered": Happening("on_register", "A user registered.", details=("roles",)),
         "user.created": Happening("on_user_change", "An administrator made a user.", details=("roles",)),
-        "user.imported": Happening("on_user_change", "Users were imported, all at once.", details=("users",)),
+        "user.imported": Happening("on_user_change", "Users were imported, together.", details=("users", "roles")),
         "user.disabled": Happening("on_user_change", "A user was disabled: they cannot log in any more."),
         "user.enabled": Happening("on_user_change", "A disabled user may log in again."),
         "user.deleted": Happening("on_user_change", "A user was deleted."),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from sentri.client.auth import AuthClient
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from sentri.web.auth import AUTH, Auth
 from sentri.web.routes import routes_of
 

@@ -11,7 +11,7 @@ from sentri.client.auth import AuthClient
 from sentri.clock import Clock
 from sentri.config.cookies import Cookie
 from sentri.keys.signing import SigningKey
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from sentri.web.auth import Auth
 
 __all__ = [

@@ -14,7 +14,7 @@ from sentri.config.cookies import Cookie
 from sentri.errors import SentriError
 from sentri.identity import AuthUser, TokenPair
 from sentri.randomness import new_id
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from sentri.web.cookies import TokenCookies
 from sentri_testing.finding import AnyAuth
 from sentri_testing.inside import (

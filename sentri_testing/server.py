@@ -11,8 +11,10 @@ from sentri.config.options import GeneratedKeyKeywords, ServerOptions
 from sentri.identity import AuthUser, TokenPair
 from sentri.keys.keyring import Keys
 from sentri.keys.signing import SigningKey
-from sentri.server import AuthServer, options_of
+from sentri.server.auth import AuthServer
+from sentri.server.options import options_of
 from sentri.storage import Database
+from sentri_testing.hashing import hashing_cheaply
 from sentri_testing.keys import PooledKeys
 from sentri_testing.memory import MEMORY, MemoryDatabase, MigratedDatabase
 from sentri_testing.users import PASSWORD, SavedUser, add_user
@@ -23,7 +25,6 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "db": f"sqlite://{MEMORY}",
     "valid_roles": ("user", "admin"),
     "algorithm": "RS256",
-    "salt_rounds": 10,
     "migrate_on_startup": False,  # it is migrated when it opens
 }
 
@@ -38,8 +39,8 @@ class AuthServerKeywords(GeneratedKeyKeywords, total=False):
 
 
 class TestAuthServer(AuthServer):
-    """A real `AuthServer` that costs a test milliseconds: an in-memory database that is migrated already, the cheapest
-    hashing that is allowed, and RS256 with a key that is made once a test run.
+    """A real `AuthServer` that costs a test milliseconds: an in-memory database that is migrated already, hashing that
+    takes one (bcrypt's cost is 4, unless `salt_rounds` is given), and RS256 with a key that is made once a test run.
 
     Nothing has to be awaited to make one, and it opens itself on first use. What is in its database lives as long as
     the object: it may be closed and opened again, in another event loop too, and mounted in one application after
@@ -59,7 +60,7 @@ class TestAuthServer(AuthServer):
     def __init__(self, *, keys: Keys | None = None, **options: Unpack[AuthServerKeywords]) -> None:
         given = {**_DEFAULTS, **options}
         describes_keys = keys is None and ("secret" in given or "key_encryption_secret" in given)
-        read = options_of(given, keys_given=not describes_keys)
+        read = hashing_cheaply(options_of(given, keys_given=not describes_keys), given)
         own = None if describes_keys else PooledKeys(read.algorithm)
         super().__init__(read, database=_database_of(read), keys=keys or own)
 
@@ -74,7 +75,7 @@ class TestAuthServer(AuthServer):
     async def create_user(
         self, identifier: str | None = None, *, password: str = PASSWORD, roles: Iterable[str] | None = None
     ) -> SavedUser:
-        """A new user in the database. With the default password nothing is hashed; another one costs about 50 ms.
+        """A new user in the database. With the default password nothing is hashed.
 
         The user's `roles` are `("user",)` where that is a valid role. Raises `ValueError` for roles that are not in
         `valid_roles`, or an identifier that is taken.

@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Self
 
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from sentri_testing.hostile import HOSTILE_TOKENS
 from sentri_testing.inside import clock_of, opened, signing_key_of
 from sentri_testing.issuer import FakeAuthServer

@@ -13,9 +13,8 @@ from aiohttp import DummyCookieJar
 from sentri import AuthServer
 from sentri.config.options import HOOKS
 from sentri.happenings import EVENT_HOOKS
-from sentri.server import server_of_options
 from sentri_testing import ManualClock
-from tests.support import SECRET, Api, host_application, serving
+from tests.support import SECRET, Api, cheap_server, host_application, serving
 
 pytest_plugins = ["pytester", "tests.databases", "tests.redis_servers", "tests.processes.serving"]
 
@@ -34,8 +33,8 @@ def carriage() -> str:
 
 @pytest.fixture
 def auth_options(database_options) -> dict[str, Any]:
-    """What every auth server of `make_auth` is told: the test's database, cheap hashing, HS256."""
-    return {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin"), "salt_rounds": 10}
+    """What every auth server of `make_auth` is told: the test's database, HS256."""
+    return {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin")}
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def make_auth(auth_options, clock) -> Callable[..., AuthServer]:
     """An auth server with any options, and a clock that stands still."""
 
     def make(**options: Any) -> AuthServer:
-        return server_of_options(auth_options | options, clock=clock)
+        return cheap_server(auth_options | options, clock=clock)
 
     return make
 

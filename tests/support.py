@@ -15,11 +15,18 @@ from sentri.accounts.identifiers import identifier_key
 from sentri.accounts.stores import UserRecord
 from sentri.clock import system_clock
 from sentri.randomness import new_id
+from sentri.server.options import options_of
 from sentri.storage import Database, Users
 from sentri_testing import assertions
+from sentri_testing.hashing import hashing_cheaply
 from sentri_testing.users import PASSWORD, PASSWORD_HASH
 
 SECRET = "a secret for tests, of more than sixty-four bytes, which HS512 asks for"
+
+
+def cheap_server(given: Mapping[str, Any], **more: Any) -> AuthServer:
+    """The server of these options, with hashing that takes a millisecond unless they say how much it costs."""
+    return AuthServer(hashing_cheaply(options_of(given), given), **more)
 
 
 class Api:

@@ -1,9 +1,13 @@
-"""Make docs/images/terminal.svg: real commands, run in an empty folder, and what they print."""
+"""Make docs/images/terminal.svg: real commands, run in an empty folder, and what they print.
+
+python tools/terminal_picture.py [ANOTHER.svg]
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -21,14 +25,14 @@ COMMANDS = (
 ENCRYPTS = "made for this picture, and of no use elsewhere"
 
 
-def main() -> None:
+def main(picture: Path = PICTURE) -> None:
     """Run the commands, and draw what they say."""
     console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
     with tempfile.TemporaryDirectory() as folder:
         for command, given in COMMANDS:
             console.print(Text(f"$ {command}", style="bold"))
             console.print(Text.from_ansi(_output(command, given, folder).rstrip()))
-    console.save_svg(str(PICTURE), title="sentri", unique_id="sentri")
+    console.save_svg(str(picture), title="sentri", unique_id="sentri")
 
 
 def _output(command: str, given: str | None, folder: str) -> str:
@@ -38,13 +42,28 @@ def _output(command: str, given: str | None, folder: str) -> str:
         "COLUMNS": "100",
     }
     words = [sys.executable, "-m", *command.split()]
-    done = subprocess.run(
-        words, cwd=folder, env=environment, input=given or "", capture_output=True, text=True, check=False
+    reading, terminal = pty.openpty()  # as a terminal gets it
+    process = subprocess.Popen(
+        words, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=terminal, stderr=subprocess.PIPE, text=True
     )
-    if done.returncode not in (0, 3):  # 3: the doctor found something, which is what the picture shows
-        sys.exit(f"{command} ended with {done.returncode}: {done.stderr}")
-    return done.stdout
+    os.close(terminal)
+    _, log = process.communicate(given or "")  # what they print fits into the terminal's buffer
+    if process.returncode not in (0, 3):  # 3: the doctor found something, which is what the picture shows
+        sys.exit(f"{command} ended with {process.returncode}: {log}")
+    return _read(reading).replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> str:
+    shown = b""
+    try:
+        while more := os.read(terminal, 1000):
+            shown += more
+    except OSError:  # Linux: the other side is closed
+        pass
+    finally:
+        os.close(terminal)
+    return shown.decode()
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]))

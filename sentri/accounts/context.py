@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sentri.accounts.purging import Purging
 from sentri.accounts.stores import SessionStore, UserStore
+from sentri.accounts.unbroken import Unbroken
 from sentri.clock import Clock
 from sentri.errors import ConfigurationError, SentriError
 from sentri.hooks import HookRunner
@@ -55,6 +56,7 @@ class Context:
     events: Events
     purging: Purging
     telemetry: Telemetry
+    unbroken: Unbroken
     clock: Clock
     rules: Rules
     logger: logging.Logger

@@ -11,6 +11,7 @@ from sentri.accounts.registration import taken
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 from sentri.revocation import session_ended
@@ -19,6 +20,7 @@ __all__ = ["change_identifier", "reauthenticate"]
 
 
 @traced("change_identifier")
+@unbroken
 async def change_identifier(context: Context, *, user_id: str, identifier: str) -> AuthUser:
     user = await context.users.by_id(user_id)
     if user is None:

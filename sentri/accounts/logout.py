@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sentri.accounts.context import Context
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 
 __all__ = ["logout", "logout_all"]
 
 
 @traced("logout")
+@unbroken
 async def logout(context: Context, *, session_id: str, user_id: str | None = None, reason: str = "logout") -> bool:
     """End the session; True if it was this call that ended it.
 
@@ -27,6 +29,7 @@ async def _owner(context: Context, session_id: str) -> str | None:
 
 
 @traced("logout_all")
+@unbroken
 async def logout_all(context: Context, *, user_id: str) -> int:
     """End every session of the user; how many there were."""
     ended = await context.sessions.end_all(user_id)

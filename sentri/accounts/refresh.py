@@ -9,6 +9,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.sessions import session_end, token_pair
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 from sentri.identity import RefreshClaims, TokenPair
 from sentri.randomness import new_jti
@@ -127,6 +128,7 @@ async def _rotate(
     return token_pair(context, session, user)
 
 
+@unbroken
 async def _end_as_stolen(context: Context, session: SessionRecord, *, successor_used: bool) -> None:
     if await context.sessions.end(session.id):
         about = {"user_id": session.user_id, "session_id": session.id}

@@ -6,6 +6,7 @@ from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
 
@@ -13,6 +14,7 @@ __all__ = ["assign_roles"]
 
 
 @traced("assign_roles")
+@unbroken
 async def assign_roles(context: Context, *, user_id: str, roles: tuple[str, ...]) -> tuple[AuthUser, tuple[str, ...]]:
     """Merge the roles with those that the user has, under a lock: two at once lose nothing.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from sentri.accounts.context import Context
 from sentri.accounts.stores import SessionRecord, UserRecord
 from sentri.accounts.tracing import traced
@@ -11,6 +14,9 @@ from sentri.randomness import new_id, new_jti
 from sentri.session_origin import NOWHERE, SessionOrigin
 
 __all__ = ["auth_user", "describe", "open_session", "session_end", "start_session", "token_pair"]
+
+
+_TOLD_ONE_BY_ONE: Final = 3
 
 
 def auth_user(context: Context, user: UserRecord, session_id: str | None = None) -> AuthUser:
@@ -52,9 +58,18 @@ async def open_session(
         return None
     context.purging.nudge()
     await context.events.tell("login.succeeded", user_id=user.id, session_id=session.id, method=method)
-    for evicted in started.evicted:
-        await context.events.tell("session.revoked", user_id=user.id, session_id=evicted, reason="max_sessions")
+    await _tell_evicted(context, user, started.evicted)
     return token_pair(context, session, user)
+
+
+async def _tell_evicted(context: Context, user: UserRecord, evicted: Sequence[str]) -> None:
+    """Each by itself, unless there are many, as there may be where the limit is new."""
+    about = {"user_id": user.id, "reason": "max_sessions"}
+    if len(evicted) > _TOLD_ONE_BY_ONE:
+        await context.events.tell("session.revoked", **about, sessions=len(evicted))
+        return
+    for session_id in evicted:
+        await context.events.tell("session.revoked", **about, session_id=session_id)
 
 
 def token_pair(context: Context, session: SessionRecord, user: UserRecord) -> TokenPair:

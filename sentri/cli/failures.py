@@ -32,5 +32,7 @@ def told(error: Exception) -> str:
 
     if isinstance(error, StorageError):
         return f"the database refused a statement ({error}); `sentri migrate` makes the tables that it may be missing"
+    if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not there
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"unexpected {type(error).__name__} in {where.filename}, line {where.lineno}; please report it"

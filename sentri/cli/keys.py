@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncclick
 
 from sentri.cli.logs import write_logs
-from sentri.cli.opening import auth_of, database_shown, opened, settings_of
+from sentri.cli.opening import auth_of, database_shown, is_missing, opened, settings_of
 from sentri.cli.options import database_url
 from sentri.cli.showing import instant, json_option, print_json, show_table
 from sentri.config.database import read_database
@@ -110,7 +109,7 @@ async def _check_tables(settings: Settings, *, at_least: int) -> None:
     from sentri.storage import Database, SigningKeys  # noqa: PLC0415 - here alone: `sentri --help` loads no database
 
     options, shown = read_database(settings.options["db"]), database_shown(settings)
-    if options.dialect == "sqlite" and not _exists(options.database):
+    if is_missing(settings):
         raise asyncclick.ClickException(f"{shown} does not exist; {_WHICH}")
     database = Database(options)
     try:
@@ -123,10 +122,6 @@ async def _check_tables(settings: Settings, *, at_least: int) -> None:
         await database.close()
     if found < at_least:
         raise asyncclick.ClickException(f"{shown} has no {'signing keys' if found == 0 else 'sentri_keys'}; {_WHICH}")
-
-
-def _exists(path: str) -> bool:
-    return Path(path).exists()
 
 
 def _told(key: KeyInfo) -> str:

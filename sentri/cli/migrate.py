@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import asyncclick
 
 from sentri.cli.failures import FOUND_SOMETHING
 from sentri.cli.logs import write_logs
-from sentri.cli.opening import auth_of, database_shown, opened, settings_of
+from sentri.cli.opening import auth_of, database_shown, is_missing, opened, settings_of
 from sentri.cli.options import database_url
 from sentri.cli.showing import json_option, print_json
 from sentri.config.database import read_database
 from sentri.config.environment import Settings
-from sentri.errors import SentriError
+from sentri.errors import ConfigurationError, SentriError
 
 __all__ = ["migrate"]
 
@@ -33,7 +31,7 @@ async def migrate(database_url: str | None, *, check: bool, as_json: bool) -> No
     if check:
         await _check(settings, as_json=as_json)
         return
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=True):
         applied = await auth.migrate()
     if as_json:
         print_json({"applied": applied})
@@ -58,19 +56,16 @@ async def _state(settings: Settings) -> tuple[list[str], list[str]]:
     from sentri.storage.inspecting import state_of_migrations  # noqa: PLC0415 - as above
     from sentri.storage.migration_files import migrations_for  # noqa: PLC0415 - as above
 
-    options = read_database(settings.options["db"])
-    if options.dialect == "sqlite" and not _exists(options.database):
+    if is_missing(settings):
         return [migration.name for migration in await migrations_for("sqlite")], []
-    database = Database(options)
+    database = Database(read_database(settings.options["db"]))
     try:
         await database.open()
         state = await state_of_migrations(database)
+    except ConfigurationError as error:
+        raise ConfigurationError(settings.in_own_words(error.message)) from None
     except SentriError as error:
         raise SentriError(error.code, f"{database_shown(settings)} does not answer.") from None
     finally:
         await database.close()
     return list(state.pending), list(state.unknown)
-
-
-def _exists(path: str) -> bool:
-    return Path(path).exists()

@@ -13,7 +13,7 @@ from sentri.cli.welcome import PREFIX
 __all__ = ["openapi"]
 
 
-@asyncclick.command()
+@asyncclick.command(short_help="Print the OpenAPI document of the endpoints.")
 @asyncclick.option(
     "--output",
     metavar="FILE",

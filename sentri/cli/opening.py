@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import asyncclick
 
 from sentri.cli.logs import write_logs
 from sentri.config.database import read_database
@@ -14,9 +17,9 @@ from sentri.creating import create_auth, create_auth_server
 from sentri.errors import ConfigurationError, SentriError
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
-__all__ = ["administered", "auth_of", "database_shown", "opened", "settings_of"]
+__all__ = ["administered", "auth_of", "database_shown", "is_missing", "opened", "settings_of"]
 
 
 def settings_of(**arguments: Any) -> Settings:
@@ -38,8 +41,17 @@ def auth_of(settings: Settings) -> AuthServer:
 
 
 @asynccontextmanager
-async def opened(auth: AuthServer, settings: Settings) -> AsyncIterator[None]:
-    """The auth object, open; what goes wrong with its database names the database."""
+async def opened(auth: AuthServer, settings: Settings, *, may_make: bool = False) -> AsyncIterator[None]:
+    """The auth object, open; what goes wrong with its database names the database.
+
+    Args:
+        auth: to be opened.
+        settings: what it was made of.
+        may_make: make a SQLite file that is missing. Without it that is an error: whoever asks for users in the wrong
+            folder is not told that there are none, and leaves no empty file behind.
+    """
+    if not may_make and is_missing(settings):
+        raise asyncclick.ClickException(f"no database at {database_shown(settings)}; run `sentri migrate`")
     os.umask(0o077)  # a new SQLite file holds password hashes: it is its owner's alone
     try:
         async with auth:
@@ -53,13 +65,24 @@ async def opened(auth: AuthServer, settings: Settings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def administered(database_url: str | None) -> AsyncIterator[AuthServer]:
-    """The auth object of this process's settings, open, for commands that look after what is in its database."""
+async def administered(database_url: str | None, *, may_make: bool = False) -> AsyncIterator[AuthServer]:
+    """The auth object of this process's settings, open, for commands that look after what is in its database.
+
+    With `may_make`, one that is missing is made, and so are its tables, unless the settings forbid it.
+    """
     settings = settings_of(database_url=database_url)
     auth = auth_of(settings)
     write_logs()
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=may_make):
+        if may_make and settings.options.get("migrate_on_startup", True):
+            await auth.migrate()
         yield auth
+
+
+def is_missing(settings: Settings) -> bool:
+    """Whether the database is a SQLite file that does not exist. For settings that `auth_of` took."""
+    options = read_database(settings.options["db"])
+    return options.dialect == "sqlite" and options.database != ":memory:" and not Path(options.database).exists()
 
 
 def database_shown(settings: Settings) -> str:

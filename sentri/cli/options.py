@@ -10,5 +10,5 @@ database_url = asyncclick.option(
     "--database-url",
     metavar="URL",
     help="postgres://…, mysql://… or sqlite://path [SENTRI_DATABASE_URL; default: sqlite://sentri.db]. "
-    "Other users of this machine can read arguments: a URL with a password belongs into the variable.",
+    "Other users of this machine can read arguments: a URL with a password belongs in the variable.",
 )

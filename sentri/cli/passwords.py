@@ -9,18 +9,20 @@ from contextlib import contextmanager
 
 import asyncclick
 
+from sentri.cli.showing import is_terminal
+
 __all__ = ["asked_password", "interruptible"]
 
 
 async def asked_password() -> str:
     """What is typed twice on a terminal, and shown neither time; else the first line of standard input."""
-    if sys.stdin.isatty():
+    if is_terminal(sys.stdin):
         with interruptible():
             return str(
                 await asyncclick.prompt("Password", hide_input=True, confirmation_prompt="Password again", err=True)
             )
     try:
-        line = sys.stdin.buffer.readline().decode()
+        line = "" if sys.stdin is None else sys.stdin.buffer.readline().decode()
     except UnicodeDecodeError:
         raise asyncclick.UsageError("The password on standard input is not UTF-8 text.") from None
     password = line.removesuffix("\n").removesuffix("\r")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from io import TextIOWrapper
+
 import asyncclick
 
 from sentri import __version__
@@ -48,6 +52,9 @@ for command in (create, delete, disable, enable, import_, list_, roles, set_pass
 
 def run() -> int:
     """Run the command that the arguments name; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # it may lack a character of an identifier
+            stream.reconfigure(errors="backslashreplace")
     try:
         sentri(prog_name="sentri", _anyio_backend="asyncio")
     except KeyboardInterrupt:
@@ -55,5 +62,13 @@ def run() -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the last one to see it: words instead of a traceback
         asyncclick.echo(f"Error: {told(error)}", err=True)
+        if isinstance(error, OSError):
+            _give_up_output()
         return exit_code(error)
     return 0
+
+
+def _give_up_output() -> None:
+    """What could not be written is not tried again at the end, which would change the exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -42,6 +42,7 @@ def _show(found: Audit) -> None:
     show_table(
         ("METHOD", "ROUTE", "GUARDED BY", "HANDLER"),
         [(route.method, _where(route), _guards(route, found), _handler(route)) for route in found.routes],
+        in_lines=True,
     )
     if found.holes:
         many = "1 route is" if len(found.holes) == 1 else f"{len(found.holes)} routes are"
@@ -56,6 +57,8 @@ def _where(route: ListedRoute) -> str:
 
 
 def _handler(route: ListedRoute) -> str:
+    if route.own is not None:
+        return "-"  # nobody looks for sentri's own
     return route.name if route.place is None else f"{route.name} {route.place}"
 
 

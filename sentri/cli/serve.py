@@ -20,7 +20,7 @@ from sentri.cli.welcome import PREFIX, welcome
 from sentri.config.environment import Settings
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["serve"]
 
@@ -50,13 +50,39 @@ async def serve(database_url: str | None, host: str | None, port: int | None, *,
     write_logs()
     serving = asyncio.create_task(_serve(auth, settings))
     loop = asyncio.get_running_loop()
+    stopping = _Stopping(serving)
     with suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
-        loop.add_signal_handler(signal.SIGINT, serving.cancel)
-        # A balancer that sends nothing new any more may have connected a moment ago: aiohttp takes a connection without
-        # a request for an idle one, and one that it has not accepted yet is reset when it stops listening.
-        loop.add_signal_handler(signal.SIGTERM, lambda: loop.call_later(_UNDER_WAY, serving.cancel))
+        loop.add_signal_handler(signal.SIGINT, stopping.at_once)
+        loop.add_signal_handler(signal.SIGTERM, stopping.soon)
     with suppress(asyncio.CancelledError):
         await serving
+
+
+class _Stopping:
+    """Ends the serving once, however often it is told to: to be cancelled again would cut the farewell short.
+
+    A supervisor and the shell that it has started may both pass on the same SIGTERM. Ctrl-C that is pressed again is
+    somebody who does not want to wait.
+    """
+
+    def __init__(self, serving: asyncio.Task[None]) -> None:
+        self._serving = serving
+        self._timer: asyncio.TimerHandle | None = None
+        self._began = False
+
+    def soon(self) -> None:
+        """A balancer that sends nothing new any more may have connected a moment ago: aiohttp takes a connection
+        without a request for an idle one, and one that it has not accepted yet is reset when it stops listening.
+        """
+        if not self._began:
+            self._began = True
+            self._timer = asyncio.get_running_loop().call_later(_UNDER_WAY, self._serving.cancel)
+
+    def at_once(self) -> None:
+        self._began = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._serving.cancel()
 
 
 async def _serve(auth: AuthServer, settings: Settings) -> None:
@@ -64,7 +90,7 @@ async def _serve(auth: AuthServer, settings: Settings) -> None:
     app.router.add_get("/", _index)
     auth.setup(app, PREFIX)
     runner = web.AppRunner(app, access_log_class=AccessLog, shutdown_timeout=_FAREWELL)
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=True):
         try:
             await runner.setup()
             await _listen(runner, settings)

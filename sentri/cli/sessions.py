@@ -16,7 +16,7 @@ from sentri.cli.users.finding import user_named
 
 if TYPE_CHECKING:
     from sentri.accounts.administration.records import SessionInfo
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["sessions"]
 
@@ -28,7 +28,7 @@ def sessions() -> None:
     """Administer sessions."""
 
 
-@sessions.command()
+@sessions.command(short_help="Delete the sessions that have expired.")
 @database_url
 @json_option
 async def purge(database_url: str | None, *, as_json: bool) -> None:
@@ -52,7 +52,7 @@ async def purge(database_url: str | None, *, as_json: bool) -> None:
         )
 
 
-@sessions.command("list")
+@sessions.command("list", short_help="List the sessions of a user.")
 @asyncclick.argument("user")
 @database_url
 @json_option

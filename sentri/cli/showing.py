@@ -4,50 +4,73 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncclick
 
-__all__ = ["instant", "json_option", "print_json", "show_table"]
+__all__ = ["instant", "is_terminal", "json_option", "print_json", "print_json_list", "show_table"]
 
 json_option = asyncclick.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+def is_terminal(stream: Any) -> bool:
+    """Whether somebody sits there. A stream may be closed, and None."""
+    return stream is not None and bool(stream.isatty())
+
+
 def print_json(value: Any) -> None:
     """Print the value as one JSON document."""
-    asyncclick.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    asyncclick.echo(_json(value))
 
 
-def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows under their headings. On a terminal long cells are folded; elsewhere every row is one line.
+async def print_json_list(values: AsyncIterator[Any]) -> None:
+    """Print the values as one JSON list, each as it comes: there may be more of them than fit into memory."""
+    before = "["
+    async for value in values:
+        asyncclick.echo(before + _json(value), nl=False)
+        before = ", "
+    asyncclick.echo("[]" if before == "[" else "]")
 
-    What somebody may have written to steer a terminal, such as in a `User-Agent`, is not passed on to it.
+
+def _json(value: Any) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    ascii_only = encoding.lower() not in ("utf-8", "utf8")  # the others lack characters that identifiers have
+    return json.dumps(value, ensure_ascii=ascii_only, indent=2 if is_terminal(sys.stdout) else None)
+
+
+def show_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, more: bool = False, in_lines: bool = False
+) -> None:
+    """Print the rows under their headings.
+
+    On a terminal cells are folded between words, and where not even their words fit side by side each row is a block of
+    lines: an id is whole, to be copied. Elsewhere every row is one line. What somebody may have written to steer a
+    terminal, such as in a `User-Agent`, is not passed on to it.
+
+    Args:
+        headings: of the columns.
+        rows: of cells.
+        more: they follow others, which had the headings.
+        in_lines: they are short and many: a word may be cut rather than a block made of each.
     """
     rows = [tuple(map(_printable, row)) for row in rows]
-    if not sys.stdout.isatty():
-        _show_lines([headings, *rows])
-        return
-    from rich.console import Console  # noqa: PLC0415 - here alone: `sentri --help` does without
-    from rich.table import Table  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
+    if is_terminal(sys.stdout):
+        from sentri.cli.tables import show_on_terminal  # noqa: PLC0415 - rich: `sentri --help` does without
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console(highlight=False).print(table)
+        show_on_terminal(headings, rows, more=more, in_lines=in_lines)
+    else:
+        _show_lines(headings, rows, more=more)
 
 
 def _printable(cell: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
 
 
-def _show_lines(lines: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
+def _show_lines(headings: Sequence[str], rows: Sequence[Sequence[str]], *, more: bool) -> None:
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    for line in rows if more else [headings, *rows]:
         asyncclick.echo("  ".join(map(str.ljust, line, widths)).rstrip())
 
 

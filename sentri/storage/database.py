@@ -191,14 +191,21 @@ class Database:
                 result = await work(session)
                 if transaction:
                     await session.run("COMMIT")
-            except Exception:
-                if not await _parted(self._driver.roll_back(connection)):
-                    await _parted(self._driver.drop(connection))
-                raise
-            except BaseException:  # cancelled by the time-out or by `close`, perhaps in the middle of an answer
-                await _parted(self._driver.drop(connection))
+            except BaseException as error:
+                await self._leave(connection, reported=isinstance(error, Exception))
                 raise
             return result
+
+    async def _leave(self, connection: Any, *, reported: bool) -> None:
+        """Roll back what failed and was `reported`. What was cancelled, by the time-out or by `close`, perhaps in the
+        middle of an answer, is dropped, be it this rollback.
+        """
+        rolled_back = False
+        try:
+            rolled_back = reported and await _parted(self._driver.roll_back(connection))
+        finally:
+            if not rolled_back:
+                await _parted(self._driver.drop(connection))
 
     async def _keep(self, client: Any) -> None:
         if self._client is None:

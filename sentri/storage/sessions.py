@@ -45,6 +45,7 @@ _ROTATE: Final = (
     " (SELECT 1 FROM sentri_users u WHERE u.id = sentri_sessions.user_id AND u.disabled_at IS NULL)"
 )
 _EXPIRED: Final = "SELECT id FROM sentri_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+_EVICTED_AT_A_TIME: Final = 500  # where the limit is new, somebody may have tens of thousands
 _ROTATION_LANES: Final = 4  # so that one session whose row somebody holds does not keep all others waiting
 _Rotation = tuple[Any, ...]  # the values of _ROTATE
 
@@ -133,8 +134,9 @@ class Sessions:
                 return None
             others = await connection.rows(self._others, session.user_id, session.id)
             evicted = tuple(str(other["id"]) for other in others[most - 1 :])
-            for session_id in evicted:
-                await connection.run(self._delete, session_id)
+            for start in range(0, len(evicted), _EVICTED_AT_A_TIME):
+                some = evicted[start : start + _EVICTED_AT_A_TIME]
+                await connection.run(self._delete_sql(len(some)), *self._driver.ids(some))
             return Started(evicted)
 
         return await self._database.unit(work)
@@ -227,6 +229,9 @@ class Sessions:
     def _select_sql(self, count: int) -> str:
         among = self._driver.among(count)
         return self._driver.sql(_SELECT, session=SESSION_COLUMNS, user=USER_COLUMNS, among=among)
+
+    def _delete_sql(self, count: int) -> str:
+        return self._driver.sql("DELETE FROM sentri_sessions WHERE id {among}", among=self._driver.among(count))
 
     def _active_sql(self, count: int) -> str:
         return self._driver.sql(_ACTIVE, among=self._driver.among(count))

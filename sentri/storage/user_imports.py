@@ -60,6 +60,12 @@ class UserImports:
         """Positions of the rows whose id or key is there already, and which of the two it is."""
         for statement in self._driver.planning_afresh:
             await session.run(statement)
+        taken = await self.seen(session, rows)
+        # Again: of what somebody commits between two of the statements only a part was seen, and now all of it is.
+        return await self.seen(session, rows) if taken and len(rows) > _ROWS else taken
+
+    async def seen(self, session: Session, rows: Sequence[tuple[Any, ...]]) -> Mapping[int, str]:
+        """What a look at the tables finds now, a hundred rows at a time."""
         ids: set[str] = set()
         keys: set[Any] = set()
         for some in _batches(rows):

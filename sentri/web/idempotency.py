@@ -24,9 +24,9 @@ from sentri.idempotency.turns import Busy, Mismatch, Run, Turns
 from sentri.identity import AuthUser
 from sentri.web.errors import ErrorMiddleware
 from sentri.web.gates import Ahead, Gate, ask_ahead, asking_ahead, gates_around
-from sentri.web.idempotency_answers import answer_of, response_of
+from sentri.web.idempotency_answers import response_of
+from sentri.web.idempotency_keeping import Keeping, is_success, route_of
 from sentri.web.idempotency_keys import (
-    body_is_unknown,
     caller_by_headers,
     caller_named,
     identity_of,
@@ -108,7 +108,7 @@ class IdempotencyMiddleware:
         self._left_alone: set[asyncio.Task[web.StreamResponse]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._has_told_of_streams = False
+        self._keeping = Keeping(max_body=options.max_body, logger=logger)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._store!r}>"
@@ -271,7 +271,7 @@ class IdempotencyMiddleware:
         scope, fingerprint = await identity_of(request, caller, key)
         request[IDEMPOTENCY_KEY] = key
         request[_IN_CHARGE] = True
-        about = (request.method, _route(request), users[-1].id if users else None)
+        about = (request.method, route_of(request), users[-1].id if users else None)
         try:
             found = await self._turns.take(scope, fingerprint)
         except (Busy, Mismatch) as refused:
@@ -354,65 +354,22 @@ class IdempotencyMiddleware:
         """The handler has ended: from here on nobody cancels the work."""
         self._recording.add(run)
         try:
-            await self._keep(run, ahead, request, response)
+            no_store_too = self._treatment(request) is Treatment.OWN
+            await self._keeping.keep(run, ahead, request, response, no_store_too=no_store_too)
         finally:
             self._recording.discard(run)
-
-    async def _keep(self, run: Run, ahead: Ahead, request: web.Request, response: object) -> None:
-        if response is None:  # which is no answer: aiohttp makes a 500 of it
-            await run.drop()
-        elif not isinstance(response, web.StreamResponse):  # what a middleware before us makes a response of
-            await run.complete(None)
-        elif not _is_success(response):
-            await run.drop()
-        elif self._is_doubtful(ahead, request):
-            await run.complete(None)
-        else:
-            await run.complete(await self._answer(request, response))
-
-    def _is_doubtful(self, ahead: Ahead, request: web.Request) -> bool:
-        """Whether it can't be told who may have the answer, or which body it is for."""
-        if ahead.surprised:
-            self._logger.warning(
-                "%s %s has a guard that cannot be seen from outside, in a decorator without functools.wraps or in a "
-                "function that it calls, or one that found somebody else than beforehand: its answers are not kept for "
-                "repeats.",
-                request.method,
-                _route(request),
-            )
-        return ahead.surprised or self._has_unknown_body(request)
-
-    def _has_unknown_body(self, request: web.Request) -> bool:
-        is_unknown = body_is_unknown(request)
-        if is_unknown and not request.content_type.startswith("multipart/") and not self._has_told_of_streams:
-            self._has_told_of_streams = True
-            self._logger.warning(
-                "%s %s: a middleware before the idempotency middleware has read the body from request.content, where "
-                "nobody else finds it: answers are not kept for repeats. `await request.read()` leaves it there.",
-                request.method,
-                _route(request),
-            )
-        return is_unknown
 
     async def _refused(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Go on to where the guard gives its answer; or doesn't, where something decides whom it is asked about."""
         response: object = await handler(request)
-        if isinstance(response, web.StreamResponse) and _is_success(response):
+        if isinstance(response, web.StreamResponse) and is_success(response):
             self._logger.warning(
                 "%s %s was carried out, though one of its guards refuses the request when it is asked beforehand: such "
                 "answers are not kept, and repeats run again.",
                 request.method,
-                _route(request),
+                route_of(request),
             )
         return cast("web.StreamResponse", response)
-
-    async def _answer(self, request: web.Request, response: web.StreamResponse) -> Answer | None:
-        own = self._treatment(request) is Treatment.OWN
-        try:
-            return await answer_of(response, max_body=self._options.max_body, no_store_too=own)
-        except Exception:  # a body of the host's own kind; the work is done all the same
-            self._logger.exception("The answer of %s %s cannot be kept for repeats.", request.method, _route(request))
-            return None
 
 
 def _begun(work: Coroutine[Any, Any, web.StreamResponse]) -> asyncio.Task[web.StreamResponse]:
@@ -426,16 +383,6 @@ def _begun(work: Coroutine[Any, Any, web.StreamResponse]) -> asyncio.Task[web.St
 def _peer(request: web.BaseRequest) -> str:
     """The address of the connection."""
     return request.remote or ""
-
-
-def _is_success(response: web.StreamResponse) -> bool:
-    return 200 <= response.status < 300
-
-
-def _route(request: web.Request) -> str:
-    """The route's pattern: the raw path may hold what nobody should read in a log."""
-    resource = request.match_info.route.resource
-    return "an unknown path" if resource is None else resource.canonical
 
 
 def _conflict(reason: str) -> SentriError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import bcrypt
 import pytest
@@ -12,10 +12,18 @@ from sentri import ImportRefused, ImportReport, RowError, SentriError
 from sentri.passwords.schemes import ARGON2_PROFILES, Argon2id
 from sentri.randomness import new_id
 from sentri.storage import Users
+from sentri.storage.user_imports import UserImports
 from tests.support import PASSWORD, PASSWORD_HASH
 
 NEW_PASSWORD = "a password that nobody had"
 TAKEN = "a user with this identifier exists already."
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not know its offset: for Python such a datetime has none."""
+
+    def utcoffset(self, _):
+        return None
 
 
 def row(identifier, **more):
@@ -48,7 +56,7 @@ async def test_users_come_with_hashes_or_with_passwords(auth, clock, events):
         assert (await auth.accounts.login(name, PASSWORD)).user.identifier.lower() == name
     await auth.accounts.login("plain", NEW_PASSWORD)
     (event,) = [event for event in events if event.name == "user.imported"]
-    assert event.details["users"] == 7
+    assert event.details == {"users": 7, "roles": ("user", "admin")}
 
 
 WRONG = {
@@ -64,9 +72,9 @@ WRONG = {
     "no hash": ({"identifier": "x", "password_hash": "secret"}, "password_hash", "VALIDATION_ERROR"),
     "empty hash": ({"identifier": "x", "password_hash": ""}, "password_hash", "VALIDATION_ERROR"),
     "number for a hash": ({"identifier": "x", "password_hash": 5}, "password_hash", "VALIDATION_ERROR"),
-    "costly hash": (row("x", password_hash=PASSWORD_HASH.replace("$10$", "$17$")), "password_hash", "VALIDATION_ERROR"),
+    "costly hash": (row("x", password_hash=PASSWORD_HASH.replace("$04$", "$17$")), "password_hash", "VALIDATION_ERROR"),
     "cost of none": (
-        row("x", password_hash=PASSWORD_HASH.replace("$10$", "$03$")),
+        row("x", password_hash=PASSWORD_HASH.replace("$04$", "$03$")),
         "password_hash",
         "VALIDATION_ERROR",
     ),
@@ -87,6 +95,12 @@ WRONG = {
     "naive instant": (row("x", created_at=datetime(2020, 1, 1)), "created_at", "VALIDATION_ERROR"),  # noqa: DTZ001
     "instant as text": (row("x", created_at="2020-01-01"), "created_at", "VALIDATION_ERROR"),
     "no number": (row("x", created_at=float("nan")), "created_at", "VALIDATION_ERROR"),
+    "no number that a float holds": (row("x", created_at=10**400), "created_at", "VALIDATION_ERROR"),
+    "a time zone that says nothing": (
+        row("x", created_at=datetime(2020, 1, 1, tzinfo=Nowhere())),
+        "created_at",
+        "VALIDATION_ERROR",
+    ),
     "before 1970": (row("x", created_at=-1), "created_at", "VALIDATION_ERROR"),
     "future": (row("x", created_at=datetime.now(UTC) + timedelta(days=9999)), "created_at", "VALIDATION_ERROR"),
 }
@@ -122,7 +136,7 @@ async def test_users_who_are_there_and_rows_that_repeat_are_in_the_way(auth):
     assert report.created == 1
     assert report.failed[:3] == (
         RowError(2, "identifier", "USER_ALREADY_EXISTS", TAKEN),
-        RowError(3, "identifier", "USER_ALREADY_EXISTS", TAKEN),
+        RowError(3, "identifier", "USER_ALREADY_EXISTS", "row 1 has this identifier already."),
         RowError(4, "id", "USER_ALREADY_EXISTS", "a user with this id exists already."),
     )
     with pytest.raises(ImportRefused) as raised:
@@ -133,6 +147,28 @@ async def test_users_who_are_there_and_rows_that_repeat_are_in_the_way(auth):
         (4, "identifier"),
     ]
     assert await everybody(auth) == ["Ann", "There"]
+
+
+async def test_a_dry_run_tells_what_would_be_and_makes_nobody(auth, events, monkeypatch):
+    there = await auth.users.create("There", PASSWORD)
+    events.clear()
+    monkeypatch.setattr("sentri.passwords.schemes.Bcrypt.hash", lambda *_: pytest.fail("it hashes"))
+    rows = [row("there"), row("Emil", id=there.id), {"identifier": "Bob", "password": NEW_PASSWORD}, {}]
+    rows += [row(f"user {number:04}") for number in range(600)] + [row("bob")]
+    report = await auth.users.import_many(rows, all_or_nothing=False, dry_run=True)
+    assert report.created == 601
+    assert [(error.row, error.message) for error in report.failed if error.row != 4] == [
+        (1, TAKEN),
+        (2, "a user with this id exists already."),
+        (605, "row 3 has this identifier already."),
+    ]
+    skipping = await auth.users.import_many(rows, all_or_nothing=False, existing="skip", dry_run=True)
+    assert (skipping.created, skipping.skipped, [error.row for error in skipping.failed]) == (601, 2, [2, 4])
+    with pytest.raises(ImportRefused):
+        await auth.users.import_many(rows, dry_run=True)
+    assert await auth.users.import_many(rows[4:], dry_run=True) == ImportReport(created=601)
+    assert await everybody(auth) == ["There"]
+    assert events == []
 
 
 @pytest.mark.parametrize("all_or_nothing", [True, False])
@@ -188,6 +224,31 @@ async def test_of_several_that_import_all_or_nothing_at_once_one_does(auth, make
     assert [len(answer.failed) for answer in refused] == [300, 300]
 
 
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"], indirect=True)  # SQLite has one writer at a time
+async def test_an_import_that_commits_during_the_look_is_seen_whole(auth, make_auth, monkeypatch):
+    rows = [row(f"user {number:04}") for number in range(300)]
+    taken = UserImports._taken  # noqa: SLF001 - the moment in question is inside of it
+
+    class Interrupted:
+        """A session that lets somebody else import before its second search."""
+
+        def __init__(self, session) -> None:
+            self.run, self._rows, self._searches = session.run, session.rows, 0
+
+        async def rows(self, *statement):
+            self._searches += 1
+            if self._searches == 2:
+                monkeypatch.setattr(UserImports, "_taken", taken)
+                async with make_auth() as other:
+                    await other.users.import_many(rows)
+            return await self._rows(*statement)
+
+    monkeypatch.setattr(UserImports, "_taken", lambda self, session, rows: taken(self, Interrupted(session), rows))
+    with pytest.raises(ImportRefused) as raised:
+        await auth.users.import_many(rows)
+    assert len(raised.value.failed) == 300
+
+
 async def test_who_registers_meanwhile_is_in_the_way(auth, database, monkeypatch):
     """The look for those who exist comes before the hashes; what counts is the moment of the transaction."""
     original = Users.in_the_way
@@ -231,3 +292,21 @@ async def test_a_validator_is_asked_for_every_row(make_auth):
     async with make_auth(identifier_validator=lambda identifier: identifier.endswith("@example.com")) as auth:
         report = await auth.users.import_many([row("ann@example.com"), row("bob")], all_or_nothing=False)
         assert [(error.row, error.field) for error in report.failed] == [(2, "identifier")]
+
+
+async def test_others_have_their_turn_while_rows_are_read(make_auth):
+    """However many there are: what else the event loop has to do does not wait for all of them."""
+    turns, seen = 0, []
+
+    async def look_on():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with make_auth(identifier_validator=lambda _: seen.append(turns)) as auth:
+        looking = asyncio.create_task(look_on())
+        with pytest.raises(ImportRefused):
+            await auth.users.import_many([row(str(number), disabled="wrong") for number in range(1000)])
+        looking.cancel()
+    assert max(seen.count(turn) for turn in set(seen)) <= 100

@@ -74,3 +74,38 @@ async def test_refuses_what_names_nothing(auth):
 async def test_refuses_a_cursor_that_is_none(auth, cursor):
     ann = await auth.users.create("ann", PASSWORD)
     await refused("VALIDATION_ERROR", auth.sessions.list(ann.id, cursor=cursor))
+
+
+async def crowd(database, user_id, clock, count):
+    """Sessions of the user's, as many as somebody has who logs in for every request."""
+    values, columns = database.driver.values, "id, user_id, created_at, expires_at, jti, rotated_at"
+    row = (user_id, values.time(clock()), values.time(clock() + 1000), "jti", values.time(clock() - 1))
+    insert = database.driver.sql(
+        f"INSERT INTO sentri_sessions ({columns}) VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * 100)
+    )
+
+    async def fill(session):
+        for _ in range(count // 100):
+            await session.run(insert, *(value for _ in range(100) for value in (new_id(), *row)))
+
+    await database.unit(fill)
+
+
+async def test_who_has_thousands_of_sessions_when_a_maximum_comes_can_log_in(make_auth, database, events, clock):
+    async with make_auth(hooks={"on_event": events.append}, max_sessions=2) as auth:
+        ann = await auth.users.create("ann", PASSWORD)
+        await crowd(database, ann.id, clock, 1200)
+        statements, run = [], type(database.driver.session(None)).run
+        with pytest.MonkeyPatch.context() as patching:
+            patching.setattr(
+                type(database.driver.session(None)),
+                "run",
+                lambda session, sql, *values: statements.append(sql) or run(session, sql, *values),
+            )
+            await auth.accounts.login("ann", PASSWORD)
+        assert len([sql for sql in statements if sql.startswith("DELETE")]) == 3
+        assert len((await auth.sessions.list(ann.id)).items) == 2
+    told = [event for event in events if event.name == "session.revoked"]
+    assert [(event.session, event.reason, event.details) for event in told] == [
+        (None, "max_sessions", {"sessions": 1199})
+    ]

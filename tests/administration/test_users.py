@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 
 from sentri import SentriError, UserInfo
@@ -160,18 +162,26 @@ async def test_in_python_everything_goes(auth):
     assert (await auth.users.list()).items == ()
 
 
-async def test_a_user_whom_a_row_of_the_hosts_points_at_is_not_deleted(auth, database):
+@pytest.mark.parametrize("action", ["", "ON DELETE NO ACTION", "ON DELETE RESTRICT"])
+async def test_a_user_whom_a_row_of_the_hosts_points_at_is_not_deleted(auth, database, action):
     ann = await auth.users.create("ann", PASSWORD)
     pair = await auth.accounts.start_session(ann.id)
-    kind = {"sqlite": "CHAR(36)", "postgres": "UUID", "mysql": "CHAR(36)"}[database.dialect]
-    make = f"CREATE TABLE host_notes (author {kind} NOT NULL, FOREIGN KEY (author) REFERENCES sentri_users (id))"
-    note = database.driver.sql("INSERT INTO host_notes (author) VALUES (?)")
-    await database.call(lambda session: session.run(make))
-    try:
-        await database.call(lambda session: session.run(note, ann.id))
+    async with notes_of_the_host(database, action) as write:
+        await write(ann.id)
         await refused("USER_IN_USE", auth.users.delete(ann.id))
         assert await auth.users.get(ann.id) == ann
         assert await auth.authenticate(pair.access_token), "and their sessions are still there"
+    await auth.users.delete(ann.id)
+
+
+@asynccontextmanager
+async def notes_of_the_host(database, action):
+    """A table that points at users; writes a row for one."""
+    kind = {"sqlite": "CHAR(36)", "postgres": "UUID", "mysql": "CHAR(36)"}[database.dialect]
+    key = f"FOREIGN KEY (author) REFERENCES sentri_users (id) {action}"
+    note = database.driver.sql("INSERT INTO host_notes (author) VALUES (?)")
+    await database.call(lambda session: session.run(f"CREATE TABLE host_notes (author {kind} NOT NULL, {key})"))
+    try:
+        yield lambda user_id: database.call(lambda session: session.run(note, user_id))
     finally:
         await database.call(lambda session: session.run("DROP TABLE host_notes"))
-    await auth.users.delete(ann.id)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,17 +85,28 @@ class CommandLine:
         self.folder = folder
         self._count = 0
 
-    def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, stdin: str = "", decoding: str = "utf-8", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
+        return self._run(self.command(*arguments), variables, input=stdin, encoding=decoding)
+
+    def closing(self, stream: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, with its `stdin` or `stdout` closed."""
+        redirect = {"stdin": "<&-", "stdout": ">&-"}[stream]
+        return self._run(["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", *self.command(*arguments)], {}, text=True)
+
+    def _run(
+        self, command: Sequence[str], variables: Mapping[str, str], **how: Any
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments),
-            input=stdin,
+            command,
             cwd=self.folder,
             env=self.environment(variables),
             capture_output=True,
-            text=True,
             timeout=PATIENCE,
             check=False,
+            **how,
         )
 
     @contextmanager

@@ -1,14 +1,16 @@
 """`sentri` itself: how it starts, and how it fails."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sentri import SentriError, __version__
 from sentri.cli.failures import exit_code, told
 from sentri.storage.failures import Fault, Nature, StorageError
-from tests.cli.conftest import PATIENCE
+from tests.cli.conftest import PATIENCE, assert_refused
 
 
 def python(sentri, code: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +31,12 @@ def test_help(sentri, arguments):
     done = sentri(*arguments)
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: sentri")
+
+
+@pytest.mark.parametrize("group", [(), ("users",), ("sessions",), ("keys",)])
+def test_what_a_command_does_is_told_whole_in_80_columns(sentri, group):
+    done = sentri(*group, "--help", COLUMNS="80")
+    assert "..." not in done.stdout.partition("Commands:")[2]
 
 
 def test_version(sentri):
@@ -77,6 +85,42 @@ def test_refused_statement_is_told_with_its_code():
     told_of = told(StorageError(Fault(Nature.WRONG, "UndefinedTableError", "42P01")))
     assert "UndefinedTableError 42P01" in told_of
     assert "sentri migrate" in told_of
+
+
+def test_a_full_disk_is_told_as_what_it_is(sentri):
+    assert told(OSError(28, "No space left on device")) == "No space left on device"
+    assert told(OSError(2, "No such file or directory", "users.csv")) == "users.csv: No such file or directory"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            sentri.command("migrate"),
+            cwd=sentri.folder, env=sentri.environment({}), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(("users", "create", "ann"), "expected on standard input"), (("users", "delete", "ann"), "--yes")],
+)
+def test_closed_standard_input_is_like_an_empty_one(sentri, arguments, reason):
+    done = sentri.closing("stdin", *arguments)
+    assert_refused(done, 2, reason)
+
+
+def test_closed_standard_output_is_no_failure(sentri):
+    assert sentri("migrate").returncode == 0
+    done = sentri.closing("stdout", "users", "list", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_character_that_the_terminal_lacks_is_escaped(sentri):
+    sentri("users", "create", "zoë☃", stdin="correct horse battery")
+    shown = sentri("users", "list", PYTHONIOENCODING="ascii:strict")
+    assert shown.returncode == 0, shown.stderr
+    latin = sentri("users", "list", PYTHONIOENCODING="latin-1", decoding="latin-1")
+    assert "zoë\\u2603" in latin.stdout, latin.stderr
+    listed = sentri("users", "list", "--json", PYTHONIOENCODING="latin-1", decoding="latin-1")
+    assert json.loads(listed.stdout)[0]["identifier"] == "zoë☃"
 
 
 def test_unexpected_error_is_told_without_its_message():

@@ -7,7 +7,10 @@ import re
 
 import pytest
 
-from sentri.cli.showing import show_table
+from sentri.accounts.administration.records import UserInfo
+from sentri.cli.showing import print_json_list, show_table
+from sentri.cli.users.listing import _show
+from sentri.randomness import new_id
 from tests.cli.conftest import assert_refused
 
 PASSWORD = "correct horse battery"
@@ -40,6 +43,8 @@ def test_lists_and_searches(administer):
     assert names(administer("users", "list", "--contains", "n")) == ["ann"]
     assert names(administer("users", "list", "--role", "admin")) == ["cid"]
     assert names(administer("users", "list", "--limit", "2")) == ["ann", "bob"]
+    assert names(administer("users", "list", "--all")) == ["ann", "bob", "cid"]
+    assert administer("users", "list", "--all", "--search", "nobody") == []
     administer("users", "disable", "bob")
     assert names(administer("users", "list", "--disabled")) == ["bob"]
     assert names(administer("users", "list", "--enabled")) == ["ann", "cid"]
@@ -61,6 +66,7 @@ def test_shows_one_by_id_or_identifier(administer):
 def test_roles_are_added_taken_and_set(administer):
     assert administer("users", "roles", "ann", "--add", "admin", "--remove", "user")["roles"] == ["admin"]
     assert administer("users", "roles", "ann", "--set", "user")["roles"] == ["user"]
+    assert administer("users", "roles", "ann", "--clear")["roles"] == []
 
 
 def test_who_is_disabled_has_no_session_and_may_be_enabled(administer):
@@ -102,6 +108,27 @@ def test_delete_asks_on_a_terminal(administer, terminal, answer, code, left):
     assert len(administer("users", "list", "--search", "ann")) == left
 
 
+async def test_users_are_shown_as_they_are_read(capsys):
+    async def users():
+        for number in range(250):
+            if number == 205:
+                assert len(capsys.readouterr().out.splitlines()) == 201  # two pages, and one line of headings
+            yield UserInfo(new_id(), f"user {number}", (), 0.0, None)
+
+    await _show(users())
+    assert len(capsys.readouterr().out.splitlines()) == 50
+
+
+async def test_json_is_written_as_it_is_read(capsys):
+    async def values():
+        yield {"identifier": "é"}
+        assert capsys.readouterr().out.startswith("[")
+        yield 2
+
+    await print_json_list(values())
+    assert capsys.readouterr().out == ", 2]\n"
+
+
 def test_a_table_steers_no_terminal(capsys):
     show_table(("DEVICE",), [("Lynx\x1b[2J",)])
     assert capsys.readouterr().out == "DEVICE\nLynx\N{REPLACEMENT CHARACTER}[2J\n"
@@ -119,6 +146,9 @@ def test_what_looks_like_an_id_is_nobody_who_is_called_so(sentri, administer):
         (("users", "show", "nobody"), 1, "USER_NOT_FOUND"),
         (("users", "roles", "ann"), 2, "--add"),
         (("users", "roles", "ann", "--set", "user", "--add", "admin"), 2, "--set alone"),
+        (("users", "roles", "ann", "--clear", "--add", "admin"), 2, "--clear alone"),
+        (("users", "roles", "ann", "--remove", "amdin"), 2, "for --remove: 'amdin'"),
+        (("users", "list", "--all", "--limit", "5"), 2, "not both"),
         (("users", "roles", "ann", "--add", "amdin"), 2, "did you mean admin?"),
         (("users", "list", "--limit", "0"), 2, "--limit"),
         (("users", "list", "--role", "amdin"), 2, "INVALID_ROLE"),

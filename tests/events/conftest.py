@@ -13,10 +13,9 @@ import sentri
 from sentri import AuthServer
 from sentri.config.options import HOOKS
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_of_options
 from tests.events.provoking import World
 from tests.events.watching import Watch
-from tests.support import SECRET, Api, host_application, profile, serving
+from tests.support import SECRET, Api, cheap_server, host_application, profile, serving
 
 TIMES = KeyTimes(notice=0.05)
 
@@ -35,9 +34,9 @@ async def start(
 
         async def make(app: Callable[[AuthServer], web.Application] | None = None, **options: Any) -> World:
             usual = {"db": database_options, "secret": SECRET, "valid_roles": ("user", "editor", "admin")}
-            given = {**usual, "salt_rounds": 10, **watch.options, **options}
+            given = {**usual, **watch.options, **options}
             given = {name: value for name, value in given.items() if value is not None}
-            auth = server_of_options(given, clock=clock, key_times=TIMES)
+            auth = cheap_server(given, clock=clock, key_times=TIMES)
             client = await running.enter_async_context(serving((app or application)(auth), DummyCookieJar()))
             return World(Api(auth, client, database), watch, clock, monkeypatch)
 

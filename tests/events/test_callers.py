@@ -11,7 +11,7 @@ from aiohttp import web
 from sentri import SentriError, current_user
 from sentri.config.options import SERVICES
 from sentri.happenings import EVENT_HOOKS
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from tests.events.provoking import ELSEWHERE, NEW, WRONG
 from tests.support import PASSWORD, assert_error, data_of, host_application
 

@@ -16,7 +16,7 @@ async def test_a_whole_session_leaves_nothing_secret_in_the_log(make_api, caplog
     """At DEBUG, of every logger: sentri's, aiohttp's, the database drivers'."""
     caplog.set_level(logging.DEBUG)
     events = []
-    api = await make_api(salt_rounds=10, hooks={"on_event": events.append})
+    api = await make_api(hooks={"on_event": events.append})
     given = {"identifier": IDENTIFIER, "password": PASSWORD}
     await data_of(await api.post("/auth/register", given), 201)
     await assert_error(await api.post("/auth/register", given), 409, "USER_ALREADY_EXISTS")

@@ -9,8 +9,8 @@ import pytest
 
 from sentri import AuthServer
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_of_options
 from sentri.storage import SigningKeys
+from tests.support import cheap_server
 
 NEW, OLD, OTHER = (f"{name} secret that encrypts the keys of tests" for name in ("the new", "the old", "another"))
 TIMES = KeyTimes(notice=0.05)
@@ -26,9 +26,8 @@ def make_kept(database_options, clock) -> Callable[..., AuthServer]:
             "key_encryption_secret": NEW,
             "algorithm": "ES256",
             "valid_roles": ("user", "editor", "admin"),
-            "salt_rounds": 10,
         }
-        return server_of_options(given | options, clock=clock, key_times=times)
+        return cheap_server(given | options, clock=clock, key_times=times)
 
     return make
 

@@ -275,13 +275,21 @@ async def test_servers_of_several_threads_do_not_meddle():
 
 async def test_migrates_nothing_more(server, monkeypatch):
     assert await server.migrate() == []
-    monkeypatch.setattr("sentri.server.migrate", None)  # an application's start does not even look
+    monkeypatch.setattr("sentri.server.auth.migrate", None)  # an application's start does not even look
     async with serving(application(server)) as client:
         assert (await client.get("/auth/keys")).status == 200
 
 
-async def test_hashes_as_cheaply_as_is_allowed(server):
-    assert (await server.hash_password("something else")).startswith("$2b$10$")
+async def test_hashes_in_a_millisecond(server):
+    assert (await server.hash_password("something else")).startswith("$2b$04$")
+
+
+async def test_hashes_at_the_cost_that_a_test_asks_for():
+    async with TestAuthServer(salt_rounds=10) as server:
+        user = await server.create_user("Ann")
+        assert (await server.hash_password("something else")).startswith("$2b$10$")
+        assert (await server.users.get(user.id)).identifier == "Ann"
+        await server.accounts.login("Ann", PASSWORD)
 
 
 async def test_an_unknown_user_is_refused_as_everywhere(server):

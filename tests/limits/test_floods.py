@@ -15,7 +15,7 @@ from tests.support import PASSWORD, data_of
 
 @pytest.mark.parametrize("backend", ["memory"], indirect=True)
 async def test_a_flood_of_logins_is_refused_and_protected_requests_go_on(visit, monkeypatch):
-    visitors = await visit({"max_address_attempts": 1000}, max_hash_wait="1s")
+    visitors = await visit({"max_address_attempts": 1000}, max_hash_wait="1s", salt_rounds=10)
     pair = await visitors.api.session()
     gate = threading.Event()
     real = schemes.bcrypt.checkpw

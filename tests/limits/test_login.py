@@ -7,8 +7,9 @@ import functools
 
 import pytest
 
-from sentri import SentriError, wiring
+from sentri import SentriError
 from sentri.limits import MemoryAttempts
+from sentri.server import wiring
 from sentri.storage.database import Database
 from sentri.storage.failures import Fault, Nature, StorageError
 from sentri.storage.known_addresses import KnownAddresses

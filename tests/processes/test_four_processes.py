@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
-from sentri.server import server_of_options
 from tests.keys.conftest import NEW
-from tests.support import PASSWORD, Api, assert_error, data_of, host_application
+from tests.support import PASSWORD, Api, assert_error, cheap_server, data_of, host_application
 
 NEW_PASSWORD = "battery staple"
 PAYMENTS = web.AppKey("payments", Path)
@@ -47,7 +46,7 @@ async def start(fleet, auth_options, shared_clock, shared_redis, database):
         async def start(app=host_application, **options):
             merged = auth_options | shared_redis | options
             given = {name: value for name, value in merged.items() if value is not None}
-            auth = await running.enter_async_context(server_of_options(given, clock=shared_clock))
+            auth = await running.enter_async_context(cheap_server(given, clock=shared_clock))
             ports = await running.enter_async_context(fleet.serving(app, given, shared_clock))
             clients = [await running.enter_async_context(_client(port)) for port in ports]
             return Processes([Api(auth, client, database) for client in clients], Api(auth, None, database))

@@ -15,9 +15,9 @@ import sys
 
 from aiohttp import web
 
-from sentri.server import server_of_options
 from tests.processes.messages import Answer, Asking, Line, with_functions
 from tests.processes.shared_clock import SharedClock
+from tests.support import cheap_server
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,7 +29,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     ended = asyncio.create_task(_listen(line, asking))
     runner: web.AppRunner | None = None
     try:
-        auth = server_of_options(given, clock=None if clock is None else SharedClock(clock))
+        auth = cheap_server(given, clock=None if clock is None else SharedClock(clock))
         runner = web.AppRunner(make(auth), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sentri import SentriError
 from sentri.accounts.identifiers import clean_identifier, identifier_key
 from sentri.randomness import new_id
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from sentri_testing import ManualClock
 from tests.support import SECRET
 

@@ -9,6 +9,7 @@ import pytest
 
 from sentri.clock import system_clock
 from sentri.storage import Database, Sessions, Users
+from sentri.storage.user_imports import UserImports
 from tests.races.holding import Held
 from tests.storage.samples import HASH, NOW, a_session, a_user
 
@@ -186,6 +187,22 @@ async def test_of_two_users_with_one_identifier_the_second_waits_and_is_refused(
     first = Users(held).add(a_user("same"))
     second = users.add(a_user("same"))
     assert await one_after_the_other(held, first, second) == [True, False]
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "mysql"], indirect=True)  # SQLite lets nobody commit in between
+async def test_of_an_import_that_commits_while_it_is_looked_for_nobody_is_missed(database, users, monkeypatch):
+    """Many are looked for in several statements, and each sees what is committed by then."""
+    wanted, found = [a_user(f"user {number}") for number in range(250)], UserImports.seen
+
+    async def found_late(imports, session, rows):
+        monkeypatch.setattr(UserImports, "seen", found)
+        before = await found(imports, session, rows[:200])
+        await users.add_all(wanted)
+        behind = await found(imports, session, rows[200:])
+        return before | {200 + position: what for position, what in behind.items()}
+
+    monkeypatch.setattr(UserImports, "seen", found_late)
+    assert len(await Users(database).in_the_way(wanted)) == 250
 
 
 async def test_under_load_no_session_of_an_old_password_survives(database, other_database, user):

@@ -20,7 +20,7 @@ import pytest
 
 from sentri import AuthServer, Database
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_with_generated_keys
+from sentri.server.auth import server_with_generated_keys
 
 HERE = Path(__file__).parent
 SECRET = "a key encryption secret for tests, long enough"

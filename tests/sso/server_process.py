@@ -19,7 +19,7 @@ from aiohttp import web
 from sentri import Database
 from sentri.clock import system_clock
 from sentri.keys.timeline import KeyTimes
-from sentri.server import server_with_generated_keys
+from sentri.server.auth import server_with_generated_keys
 
 told = json.loads(sys.argv[1])
 mischief, log = Path(told["mischief"]), Path(told["log"])

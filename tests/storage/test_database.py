@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sentri.errors import ConfigurationError, SentriError
 from sentri.randomness import new_id
 from sentri.storage import Database, Sessions, Users
-from sentri.storage.failures import StorageError, UniqueViolation
+from sentri.storage.failures import StillReferenced, StorageError, UniqueViolation
 from tests.storage.proxy import Proxy
 from tests.storage.samples import HASH, a_session, a_user
 
@@ -335,6 +336,26 @@ async def test_a_crowd_that_gives_up_together_leaves_the_pool_as_it_was(make_dat
 
 
 @on_servers
+async def test_a_rollback_that_the_time_out_cuts_off_costs_no_connection(make_database, proxy):
+    """The work fails just before its time is over, and the server does not answer any more."""
+    database = await make_database(port=proxy.port, timeout=0.5, max=1)
+
+    async def work(session):
+        await session.run("UPDATE sentri_users SET password_hash = 'x'")
+        proxy.swallow()
+        await asyncio.sleep(0.3)
+        raise LookupError
+
+    began = time.monotonic()
+    with refuses():
+        await database.unit(work)
+    assert time.monotonic() - began < 2
+    proxy.bury()  # also when it is back, nothing more is heard of that rollback
+    proxy.flow()
+    assert await answers(database)
+
+
+@on_servers
 async def test_a_server_that_ends_our_connections_is_survived(make_database, dialect):
     """An administrator, a restart, a load balancer."""
     database, admin = await make_database(max=3), await make_database(max=1)
@@ -382,6 +403,21 @@ async def test_a_unique_violation_tells_nothing_of_the_row(database):
         await database.call(lambda session: session.run("INSERT INTO sentri_users SELECT * FROM sentri_users"))
     assert "secret" not in told(raised.value)
     assert user.id not in told(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("postgres", "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '23001'; END $$"),
+        ("mysql", "SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1217"),
+        ("mysql", "SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1216"),
+    ],
+    indirect=["dialect"],
+)
+async def test_a_foreign_key_is_told_whatever_its_code(database, statement):
+    """PostgreSQL 18 has one of its own for RESTRICT, MySQL one for whom the other table is hidden from."""
+    with pytest.raises(StillReferenced):
+        await database.call(lambda session: session.run(statement))
 
 
 async def test_a_refused_statement_tells_the_kind_and_the_code_only(database):
@@ -446,6 +482,15 @@ async def test_a_file_that_cannot_be_opened_is_a_mistake_of_configuration(databa
     database = Database(replace(database_options, database="/no/such/folder/auth.db"))
     with pytest.raises(ConfigurationError, match="refuses the connection"):
         await database.open()
+
+
+@on_sqlite
+async def test_a_process_that_changes_its_folder_keeps_its_file(make_database, database_options, monkeypatch):
+    """A daemon does, once it has started."""
+    monkeypatch.chdir(Path(database_options.database).parent)
+    database = await make_database(database=Path(database_options.database).name)
+    monkeypatch.chdir("/")
+    assert await answers(database)
 
 
 @on_sqlite

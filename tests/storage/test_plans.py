@@ -19,7 +19,8 @@ from aiohttp import DummyCookieJar
 
 import sentri.storage
 from benchmarks.soaking.filling import Crowd, fill, session_id, user_id
-from sentri.server import AuthServer, options_of
+from sentri.server.auth import AuthServer
+from sentri.server.options import options_of
 from sentri.storage import Database
 from sentri.storage.drivers import driver_for
 from sentri_testing import ManualClock
@@ -165,12 +166,12 @@ async def together_workload(api):
 
 
 async def address_workload(api):
-    """Logins from here and there, of a user with more addresses than are kept."""
-    login = {"identifier": "user-195@example.com", "password": PASSWORD}  # last seen 95 days ago
-    for number in (1, 2, 2):
+    """Logins from here and there, of a user with more addresses than are kept, whatever the purge has left of them."""
+    login = {"identifier": "user-195@example.com", "password": PASSWORD}
+    for number in (*range(1, 12), 11):
         await data_of(await api.post("/auth/login", login, headers={"X-Forwarded-For": f"203.0.113.{number}"}))
     api.clock.advance(DAY)
-    await data_of(await api.post("/auth/login", login, headers={"X-Forwarded-For": "203.0.113.2"}))
+    await data_of(await api.post("/auth/login", login, headers={"X-Forwarded-For": "203.0.113.11"}))
 
 
 async def purge_workload(api, crowd):

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from sentri import AuthUser, SentriError
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from sentri_testing import ManualClock
 from tests.hostile_tokens import (
     EXPIRED,

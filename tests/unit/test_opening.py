@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from sentri import SentriError
-from sentri.opening import Opening
+from sentri.server.opening import Opening
 
 
 class Thing:

@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 import pytest
 
 from sentri import SentriError
-from sentri.server import server_of_options
+from sentri.server.auth import server_of_options
 from tests.support import SECRET
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sentri.accounts.administration.records import UserInfo, user_info
 from sentri.accounts.context import Context
-from sentri.accounts.registration import add_user
+from sentri.accounts.registration import add_user, new_user
 from sentri.accounts.tracing import traced
 
 __all__ = ["create_user"]
@@ -14,6 +14,6 @@ __all__ = ["create_user"]
 async def create_user(
     context: Context, *, identifier: str, password: str, roles: tuple[str, ...], actor_id: str | None
 ) -> UserInfo:
-    user = await add_user(context, identifier=identifier, password=password, roles=roles)
-    await context.events.tell("user.created", user_id=user.id, actor_id=actor_id, roles=roles)
+    user = await new_user(context, identifier=identifier, password=password, roles=roles)
+    await add_user(context, user, "user.created", actor_id=actor_id)
     return user_info(user)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sentri.accounts.administration.records import user_not_found
 from sentri.accounts.context import Context
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 
 __all__ = ["delete_user"]
 
 
 @traced("delete_user")
+@unbroken
 async def delete_user(context: Context, *, user_id: str, actor_id: str | None) -> None:
     if await context.users.delete(user_id) is None:
         raise user_not_found()

@@ -7,11 +7,13 @@ from dataclasses import replace
 from sentri.accounts.administration.records import UserInfo, user_info, user_not_found
 from sentri.accounts.context import Context
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 
 __all__ = ["disable", "enable"]
 
 
 @traced("disable_user")
+@unbroken
 async def disable(context: Context, *, user_id: str, actor_id: str | None) -> UserInfo:
     now = context.clock()
     before = await context.users.set_disabled(user_id, at=now)
@@ -25,6 +27,7 @@ async def disable(context: Context, *, user_id: str, actor_id: str | None) -> Us
 
 
 @traced("enable_user")
+@unbroken
 async def enable(context: Context, *, user_id: str, actor_id: str | None) -> UserInfo:
     before = await context.users.set_disabled(user_id, at=None)
     if before is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,11 +87,11 @@ async def _secret(context: Context, hashed: object, password: object) -> tuple[s
 
 def _instant(value: Any, now: float) -> float:
     """Seconds since the epoch."""
-    if isinstance(value, datetime) and value.tzinfo is not None:
+    if isinstance(value, datetime) and value.utcoffset() is not None:
         value = value.timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong("created_at", "must be seconds since the Unix epoch, or a datetime with a time zone")
-    if not 0 <= value <= now + _AHEAD:
+    if not 0 <= value <= now + _AHEAD:  # NaN does not, nor does a number that no float holds
         raise _wrong("created_at", "must lie between 1970 and now")
     return float(value)
 

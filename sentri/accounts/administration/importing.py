@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -10,14 +11,18 @@ from typing import Any, Final, Literal
 from sentri.accounts.administration.import_rows import Row, read_row
 from sentri.accounts.administration.records import ImportRefused, ImportReport, RowError
 from sentri.accounts.context import Context
+from sentri.accounts.inputs import merged
 from sentri.accounts.stores import UserRecord
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 
 __all__ = ["Existing", "check_existing", "import_users"]
 
 Existing = Literal["fail", "skip"]
 _BATCH: Final = 500
+_AT_A_TIME: Final = 50
+"""Rows that are read in one turn of the event loop: a millisecond or two."""
 _TAKEN: Final[Mapping[str, str]] = {
     "identifier": "a user with this identifier exists already",
     "id": "a user with this id exists already",
@@ -41,16 +46,27 @@ async def import_users(
     all_or_nothing: bool,
     existing: Existing,
     actor_id: str | None,
+    dry_run: bool = False,
 ) -> ImportReport:
-    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not."""
+    """Add the users. Raises `ImportRefused` where it was to be all of them, and is not.
+
+    A dry run adds nobody: it says what would be. What would be in the database by then, it has to remember.
+    """
     numbered = enumerate(rows, start=1)
     tally = _Tally(existing)
     batches = iter([list(numbered)]) if all_or_nothing else _batches(numbered)
+    seen = _Seen()
     for batch in batches:
-        entries = await _readable(context, batch, tally)
-        created = await _add(context, entries, tally, together=all_or_nothing)
-        if created:
-            await context.events.tell("user.imported", actor_id=actor_id, users=created)
+        found = await _readable(context, batch, seen, tally)
+        new = _without(found, await context.users.in_the_way([row.user for row in found]), tally)
+        if all_or_nothing:
+            tally.check()
+        if dry_run:
+            tally.created += len(new)
+            continue
+        users = await _hashed(context, new)  # for those alone in whose way nobody is
+        await _write(context, new, users, tally, together=all_or_nothing, actor_id=actor_id)
+        seen = _Seen()
     return tally.report()
 
 
@@ -63,12 +79,13 @@ class _Tally:
     skipped: int = 0
     failed: list[RowError] = field(default_factory=list)
 
-    def in_the_way(self, row: Row, what: str) -> None:
-        """Somebody has the row's identifier, or its id."""
+    def in_the_way(self, row: Row, what: str, first: int | None = None) -> None:
+        """Somebody has the row's identifier, or its id: a user, or the row of that number."""
         if what == "identifier" and self.existing == "skip":
             self.skipped += 1
         else:
-            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{_TAKEN[what]}."))
+            why = _TAKEN[what] if first is None else f"row {first} has this {what} already"
+            self.failed.append(RowError(row.number, what, "USER_ALREADY_EXISTS", f"{why}."))
 
     def report(self) -> ImportReport:
         return ImportReport(self.created, self.skipped, tuple(sorted(self.failed, key=lambda each: each.row)))
@@ -79,39 +96,53 @@ class _Tally:
             raise ImportRefused(self.report().failed)
 
 
-async def _readable(context: Context, batch: Sequence[tuple[int, object]], tally: _Tally) -> list[Row]:
+@dataclass(slots=True)
+class _Seen:
+    """Whose identifier and id stood in which row."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+async def _readable(context: Context, batch: Sequence[tuple[int, object]], seen: _Seen, tally: _Tally) -> list[Row]:
     """The rows that can be read, each user once: the first row counts."""
     rows: list[Row] = []
-    keys: set[str] = set()
-    ids: set[str] = set()
     for number, given in batch:
+        if number % _AT_A_TIME == 0:
+            await asyncio.sleep(0)  # requests have their turn: to read a row waits for nobody
         row = await read_row(context, number, given)
         if isinstance(row, RowError):
             tally.failed.append(row)
-        elif row.user.identifier_key in keys:
-            tally.in_the_way(row, "identifier")
-        elif row.user.id in ids:
-            tally.in_the_way(row, "id")
+        elif first := seen.keys.get(row.user.identifier_key):
+            tally.in_the_way(row, "identifier", first)
+        elif first := seen.ids.get(row.user.id):
+            tally.in_the_way(row, "id", first)
         else:
             rows.append(row)
-            keys.add(row.user.identifier_key)
-            ids.add(row.user.id)
+            seen.keys[row.user.identifier_key] = seen.ids[row.user.id] = number
     return rows
 
 
-async def _add(context: Context, rows: list[Row], tally: _Tally, *, together: bool) -> int:
-    """Add the users of the rows that nobody is in the way of; how many. Passwords are hashed for those alone."""
-    rows = _without(rows, await context.users.in_the_way([row.user for row in rows]), tally)
-    if together:
-        tally.check()
-    users = await _hashed(context, rows)
+@unbroken
+async def _write(
+    context: Context,
+    rows: list[Row],
+    users: list[UserRecord],
+    tally: _Tally,
+    *,
+    together: bool,
+    actor_id: str | None,
+) -> None:
+    """Add the users of the rows, and tell it."""
     while taken := await context.users.add_all(users):  # somebody registered meanwhile
         rows = _without(rows, taken, tally)
         users = [user for position, user in enumerate(users) if position not in taken]
         if together:
             tally.check()
     tally.created += len(users)
-    return len(users)
+    if users:
+        roles = merged((), tuple(role for user in users for role in user.roles))
+        await context.events.tell("user.imported", actor_id=actor_id, users=len(users), roles=roles)
 
 
 def _without(rows: list[Row], taken: Mapping[int, str], tally: _Tally) -> list[Row]:

@@ -9,6 +9,7 @@ from sentri.accounts.administration.records import UserInfo, user_info, user_not
 from sentri.accounts.context import Context
 from sentri.accounts.inputs import merged
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 
 __all__ = ["RolesChanged", "adding", "change_roles", "own_account", "removing", "setting"]
@@ -25,6 +26,7 @@ class RolesChanged:
 
 
 @traced("change_roles")
+@unbroken
 async def change_roles(
     context: Context,
     *,

@@ -6,11 +6,13 @@ from sentri.accounts.administration.records import user_not_found
 from sentri.accounts.administration.session_list import session_not_found
 from sentri.accounts.context import Context
 from sentri.accounts.tracing import traced
+from sentri.accounts.unbroken import unbroken
 
 __all__ = ["revoke_all_sessions", "revoke_own_session", "revoke_session"]
 
 
 @traced("revoke_session")
+@unbroken
 async def revoke_session(context: Context, *, session_id: str, actor_id: str | None) -> None:
     found = await context.sessions.read(session_id)
     if found is None or not await context.sessions.end(session_id):
@@ -20,6 +22,7 @@ async def revoke_session(context: Context, *, session_id: str, actor_id: str | N
 
 
 @traced("revoke_own_session")
+@unbroken
 async def revoke_own_session(context: Context, *, session_id: str, user_id: str) -> None:
     """Somebody else's is none, for this user."""
     if not await context.sessions.end(session_id, of=user_id):
@@ -28,6 +31,7 @@ async def revoke_own_session(context: Context, *, session_id: str, user_id: str)
 
 
 @traced("revoke_all_sessions")
+@unbroken
 async def revoke_all_sessions(context: Context, *, user_id: str, actor_id: str | None) -> int:
     """How many there were."""
     revoked = await context.sessions.end_all(user_id)

@@ -129,6 +129,7 @@ class UserAdministration:
         all_or_nothing: bool = True,
         existing: Existing = "fail",
         actor_id: str | None = None,
+        dry_run: bool = False,
     ) -> ImportReport:
         """Make many users at once: with the hashes of another system, or with passwords.
 
@@ -145,11 +146,17 @@ class UserAdministration:
             existing: what becomes of a row whose identifier somebody has, in the database or in a row before: it
                 fails, or is skipped, so that an import that was interrupted can be repeated.
             actor_id: whoever does it.
+            dry_run: make nobody, and hash nothing; report, or raise, what would be if nobody else came or went.
         """
         checked = importing.check_existing(existing)
         await self._ready()
         return await importing.import_users(
-            self._context, rows=rows, all_or_nothing=all_or_nothing, existing=checked, actor_id=actor_id
+            self._context,
+            rows=rows,
+            all_or_nothing=all_or_nothing,
+            existing=checked,
+            actor_id=actor_id,
+            dry_run=dry_run,
         )
 
     async def _change_roles(

@@ -19,7 +19,7 @@ from sentri.cli.opening import auth_of, settings_of
 from sentri.client.auth import AuthClient
 from sentri.config.client_options import ClientOptions
 from sentri.config.options import ServerOptions
-from sentri.server import AuthServer
+from sentri.server.auth import AuthServer
 from sentri.web.auth import AUTH, Auth
 from sentri.web.routes import routes_of
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 
 import asyncclick
@@ -10,12 +13,12 @@ from sentri.cli.doctor.catalogue import PITFALLS, Deployment, Finding
 from sentri.cli.failures import FOUND_SOMETHING
 from sentri.cli.logs import silence_logs
 from sentri.cli.options import database_url
-from sentri.cli.showing import json_option, print_json
+from sentri.cli.showing import is_terminal, json_option, print_json
 
 __all__ = ["doctor"]
 
 
-@asyncclick.command()
+@asyncclick.command(short_help="Name the pitfalls of a configuration.")
 @asyncclick.argument("application", metavar="[MODULE:APP]", required=False)
 @database_url
 @asyncclick.option(
@@ -71,8 +74,16 @@ def _as_dict(finding: Finding) -> dict[str, str]:
     return {"id": finding.id, "level": pitfall.level, "what": finding.what, "remedy": pitfall.remedy}
 
 
+def _indented(sentence: str) -> str:
+    """On a terminal as wide as that is; elsewhere one line."""
+    if not is_terminal(sys.stdout):
+        return f"  {sentence}"
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(sentence, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _told(found: Sequence[Finding]) -> str:
     if not found:
         return "Nothing found."
-    blocks = [f"{f.pitfall.level} {f.id}\n  {f.what}\n  {f.pitfall.remedy}" for f in found]
+    blocks = [f"{f.pitfall.level} {f.id}\n{_indented(f.what)}\n{_indented(f.pitfall.remedy)}" for f in found]
     return "\n\n".join([*blocks, "1 finding." if len(found) == 1 else f"{len(found)} findings."])

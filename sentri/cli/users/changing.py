@@ -11,7 +11,7 @@ import asyncclick
 from sentri.cli.opening import administered, settings_of
 from sentri.cli.options import database_url
 from sentri.cli.passwords import asked_password, interruptible
-from sentri.cli.showing import json_option, print_json
+from sentri.cli.showing import is_terminal, json_option, print_json
 from sentri.cli.users.creating import check_roles
 from sentri.cli.users.finding import as_dict, user_named
 
@@ -23,7 +23,7 @@ __all__ = ["delete", "disable", "enable", "roles", "set_password"]
 _user = asyncclick.argument("user")
 
 
-@asyncclick.command("set-password")
+@asyncclick.command("set-password", short_help="Give a user another password.")
 @_user
 @database_url
 @json_option
@@ -43,6 +43,7 @@ async def set_password(user: str, database_url: str | None, *, as_json: bool) ->
 @_user
 @asyncclick.option("--add", multiple=True, metavar="ROLE", help="Give this one, too. May be repeated.")
 @asyncclick.option("--remove", multiple=True, metavar="ROLE", help="Take this one away. May be repeated.")
+@asyncclick.option("--clear", is_flag=True, help="Take every role away.")
 @asyncclick.option("--set", "only", multiple=True, metavar="ROLE", help="Give these and no others. May be repeated.")
 @database_url
 @json_option
@@ -53,15 +54,18 @@ async def roles(
     only: Sequence[str],
     database_url: str | None,
     *,
+    clear: bool,
     as_json: bool,
 ) -> None:
     """Change the roles of a user. They count from the next request on."""
-    if not (add or remove or only) or (only and (add or remove)):
-        raise asyncclick.UsageError("Give --add and --remove, or --set alone.")
-    check_roles((*add, *remove, *only), settings_of(database_url=database_url))
+    if [bool(add or remove), bool(only), clear].count(True) != 1:
+        raise asyncclick.UsageError("Give --add and --remove, or --set alone, or --clear alone.")
+    settings = settings_of(database_url=database_url)
+    for option, roles in (("--add", add), ("--remove", remove), ("--set", only)):
+        check_roles(roles, settings, option=option)
     async with administered(database_url) as auth:
         found = await user_named(auth, user)
-        if only:
+        if only or clear:
             found = await auth.users.set_roles(found.id, only)
         if add:
             found = await auth.users.add_roles(found.id, add)
@@ -99,7 +103,7 @@ async def enable(user: str, database_url: str | None, *, as_json: bool) -> None:
 @json_option
 async def delete(user: str, database_url: str | None, *, yes: bool, as_json: bool) -> None:
     """Delete a user, with their sessions. On a terminal it asks first; elsewhere it needs --yes."""
-    if not yes and not sys.stdin.isatty():
+    if not yes and not is_terminal(sys.stdin):
         raise asyncclick.UsageError("Nobody can be asked here: give --yes.")
     async with administered(database_url) as auth:
         found = await user_named(auth, user)

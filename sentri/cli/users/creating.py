@@ -33,7 +33,7 @@ async def create(identifier: str, roles: tuple[str, ...], database_url: str | No
     check_roles(roles, settings)
     password = await asked_password()
     write_logs()
-    async with opened(auth, settings):
+    async with opened(auth, settings, may_make=True):
         if settings.options.get("migrate_on_startup", True):
             await auth.migrate()
         user = await auth.accounts.register(identifier, password, roles)
@@ -43,12 +43,12 @@ async def create(identifier: str, roles: tuple[str, ...], database_url: str | No
         asyncclick.echo(user.id)
 
 
-def check_roles(roles: Sequence[str], settings: Settings) -> None:
-    """Raises a usage error for a role that the settings do not name."""
+def check_roles(roles: Sequence[str], settings: Settings, *, option: str = "--role") -> None:
+    """Raises a usage error, of the option, for a role that the settings do not name."""
     valid = settings.options["valid_roles"]
     for role in roles:
         if role not in valid:
             raise asyncclick.BadParameter(
                 f"{role!r} is not in SENTRI_VALID_ROLES, which has {', '.join(valid)}{suggestion(role, valid)}",
-                param_hint="--role",
+                param_hint=option,
             )

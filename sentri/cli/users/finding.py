@@ -9,7 +9,7 @@ from sentri.cli.showing import instant
 
 if TYPE_CHECKING:
     from sentri.accounts.administration.records import UserInfo
-    from sentri.server import AuthServer
+    from sentri.server.auth import AuthServer
 
 __all__ = ["HEADINGS", "as_dict", "as_row", "user_named"]
 

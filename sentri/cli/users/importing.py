@@ -1,12 +1,9 @@
-"""`sentri users import`."""
+"""`sentri users import`: the file is read through and checked, and then once more, to make the users."""
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +12,16 @@ import asyncclick
 from sentri.cli.failures import FOUND_SOMETHING
 from sentri.cli.opening import administered
 from sentri.cli.options import database_url
-from sentri.cli.showing import json_option, print_json
-from sentri.cli.users.rows import CsvRows, Line, NotTheForm, rows_of
+from sentri.cli.progress import Advance, progress
+from sentri.cli.showing import json_option
+from sentri.cli.users.files import FileText, NotTheForm, opened_text
+from sentri.cli.users.outcome import LineError, Outcome, errors_file
+from sentri.cli.users.rows import Line, users_of
+from sentri.cli.users.seen import Seen, nothing_seen
 
 if TYPE_CHECKING:
-    from sentri.server import AuthServer
+    from sentri.accounts.administration.records import ImportReport
+    from sentri.server.auth import AuthServer
 
 __all__ = ["import_"]
 
@@ -27,104 +29,116 @@ _HASHES: Final = 500  # rows that are written together
 _PASSWORDS: Final = 16  # of those that have to be hashed first: who kills it loses no more than some seconds
 
 
-@dataclass(frozen=True, slots=True)
-class LineError:
-    """Why a line of the file was not imported; nothing of what it says."""
-
-    line: int
-    field: str
-    code: str
-    message: str
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the lines so far."""
-
-    created: int = 0
-    skipped: int = 0
-    failed: list[LineError] = field(default_factory=list)
-
-
-@asyncclick.command("import")
-@asyncclick.argument("file", type=asyncclick.Path(exists=True, dir_okay=False, path_type=Path))
+@asyncclick.command("import", short_help="Make users of a CSV file.")
+@asyncclick.argument("file", type=asyncclick.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@asyncclick.option("--dry-run", is_flag=True, help="Check everything, say what would be made, and make nothing.")
 @asyncclick.option(
     "--errors", type=asyncclick.Path(dir_okay=False, path_type=Path), help="Write what failed there, as CSV."
 )
 @database_url
 @json_option
-async def import_(file: Path, errors: Path | None, database_url: str | None, *, as_json: bool) -> None:
-    """Make users of a CSV file, with their hashes or with passwords.
+async def import_(file: Path, errors: Path | None, database_url: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Make users of a CSV file, or of standard input (-), with their hashes or with passwords.
 
     The first line names the columns: identifier, password or password_hash, and if you like roles (separated by ;),
-    disabled, id, created_at. Whoever is there already is left as they are: an import that was interrupted is simply
-    run again. Ends with 3 where a line could not be imported.
+    disabled, id, created_at. The whole file is checked, and every error told, before anybody is made of the lines that
+    are right. Whoever is there already is left as they are: an import that was interrupted is simply run again. Ends
+    with 3 where a line is wrong.
     """
-    outcome = Outcome()
     try:
-        with rows_of(file) as rows:
-            async with administered(database_url) as auth:
-                with _progress(rows) as advance:
-                    for batch in _batches(rows):
-                        await _import(auth, batch, outcome)
-                        advance()
+        with opened_text(file) as text, errors_file(errors, file) as written:
+            outcome = Outcome(dry_run, written)
+            async with administered(database_url, may_make=not dry_run) as auth:
+                await _import(auth, text, outcome)
     except NotTheForm as wrong:
         raise asyncclick.UsageError(f"{file}: {wrong}") from None
-    if errors is not None:
-        _write(errors, outcome.failed)
-    if as_json:
-        print_json(asdict(outcome))
-    else:
-        _tell(outcome)
+    outcome.tell(as_json=as_json)
     if outcome.failed:
         raise asyncclick.exceptions.Exit(FOUND_SOMETHING)
 
 
-async def _import(auth: AuthServer, batch: Sequence[Line], outcome: Outcome) -> None:
-    """Each line counts for itself. Row numbers count within the batch."""
-    good = [line for line in batch if line.wrong is None]
-    report = await auth.users.import_many([line.user for line in good], all_or_nothing=False, existing="skip")
-    outcome.created += report.created
-    outcome.skipped += report.skipped
-    found = [LineError(good[e.row - 1].number, e.field, e.code, e.message) for e in report.failed]
-    found += [LineError(line.number, line.wrong[0], "VALIDATION_ERROR", line.wrong[1]) for line in batch if line.wrong]
-    outcome.failed += sorted(found, key=lambda error: error.line)
+async def _import(auth: AuthServer, text: FileText, outcome: Outcome) -> None:
+    with nothing_seen() as seen:
+        with progress("Checking", text) as advance:
+            await _check(auth, text, seen, outcome, advance)
+        outcome.tell_errors()
+        if not outcome.dry_run:
+            with _interruptions_told(outcome), progress("Importing", text) as advance:
+                await _make(auth, text, seen, outcome, advance)
 
 
-def _batches(rows: CsvRows) -> Iterator[list[Line]]:
+async def _check(auth: AuthServer, text: FileText, seen: Seen, outcome: Outcome, advance: Advance) -> None:
+    """Tell every line that is wrong; count the others only where it ends with that."""
+    for batch in _batches(text, lambda _: _HASHES):
+        wrong = [error for line in batch if (error := _wrong(line, seen))]
+        good = _without(batch, {error.line for error in wrong})
+        report = await _imported(auth, good, dry_run=True)
+        for error in sorted([*wrong, *_by_line(report, good)], key=lambda error: error.line):
+            outcome.fail(error)
+            seen.remember_wrong(error.line)
+        if outcome.dry_run:
+            outcome.created += report.created
+            outcome.skipped += report.skipped
+        advance()
+
+
+async def _make(auth: AuthServer, text: FileText, seen: Seen, outcome: Outcome, advance: Advance) -> None:
+    for batch in _batches(text, _together):
+        good = _without(batch, seen.wrong(batch))
+        report = await _imported(auth, good, dry_run=False)
+        outcome.created += report.created
+        outcome.skipped += report.skipped
+        for error in _by_line(report, good):  # somebody took their id since it was checked
+            outcome.fail(error)
+            asyncclick.echo(str(error), err=True)
+        advance()
+
+
+def _wrong(line: Line, seen: Seen) -> LineError | None:
+    """What the file alone says against a line."""
+    if line.wrong is not None:
+        return LineError(line.number, line.wrong[0], "VALIDATION_ERROR", line.wrong[1])
+    if repeated := seen.repeated(line):
+        return LineError(line.number, repeated[0], "USER_ALREADY_EXISTS", repeated[1])
+    return None
+
+
+def _without(lines: Sequence[Line], numbers: Collection[int]) -> list[Line]:
+    return [line for line in lines if line.number not in numbers]
+
+
+async def _imported(auth: AuthServer, lines: Sequence[Line], *, dry_run: bool) -> ImportReport:
+    """Each line counts for itself."""
+    users = [line.user for line in lines]
+    return await auth.users.import_many(users, all_or_nothing=False, existing="skip", dry_run=dry_run)
+
+
+def _by_line(report: ImportReport, lines: Sequence[Line]) -> Iterator[LineError]:
+    for error in report.failed:
+        yield LineError(lines[error.row - 1].number, error.field, error.code, error.message)
+
+
+def _batches(text: FileText, most: Callable[[Line], int]) -> Iterator[list[Line]]:
     batch: list[Line] = []
-    for line in rows:
+    for line in users_of(text):
         batch.append(line)
-        if len(batch) >= (_PASSWORDS if "password" in line.user else _HASHES):
+        if len(batch) >= most(line):
             yield batch
             batch = []
     if batch:
         yield batch
 
 
+def _together(line: Line) -> int:
+    return _PASSWORDS if "password" in line.user else _HASHES
+
+
 @contextmanager
-def _progress(rows: CsvRows) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - here alone: `sentri --help` does without
-    from rich.progress import Progress  # noqa: PLC0415 - as above
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Importing", total=rows.size)
-        yield lambda: progress.update(task, completed=rows.position)
-
-
-def _tell(outcome: Outcome) -> None:
-    for error in outcome.failed:
-        asyncclick.echo(f"line {error.line}: {error.field}: {error.message} ({error.code})", err=True)
-    made = "1 user was made" if outcome.created == 1 else f"{outcome.created} users were made"
-    asyncclick.echo(f"{made}, {outcome.skipped} were there already, {len(outcome.failed)} failed.")
-
-
-def _write(path: Path, failed: Sequence[LineError]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("line", "field", "code", "message"))
-        writer.writerows((error.line, error.field, error.code, error.message) for error in failed)
+def _interruptions_told(outcome: Outcome) -> Iterator[None]:
+    """Whoever interrupts it, or loses the database, is told how far it came."""
+    try:
+        yield
+    except BaseException:
+        made = "1 user was" if outcome.created == 1 else f"{outcome.created} users were"
+        asyncclick.echo(f"Interrupted: {made} made; run it again for the others.", err=True)
+        raise

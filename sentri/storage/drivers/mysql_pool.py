@@ -1,8 +1,8 @@
 """Connections to MySQL and MariaDB that are lent one at a time.
 
 In place of asyncmy's pool, which opens connections one after the other, under a lock that everybody waits for: one that
-is accepted and never answered holds up all others, also when the server is back, and of many waiters that give up at
-the same time some leave it exhausted for good.
+is accepted and never answered holds up all others, also when the server is back. Of many waiters that give up at the
+same time one may hold that lock for good, see `_opened`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ __all__ = ["PooledClient"]
 
 _LONGEST_REST: Final = 3600.0
 """Seconds after which a connection that nobody used is not trusted any more."""
+_PAUSE: Final = 0.05
+"""Seconds between telling a connection that is being opened to stop, and telling it again."""
 
 
 class _Pool:
@@ -35,33 +37,37 @@ class _Pool:
         """One that works, as far as can be known without asking; a new one where none rests."""
         await self._room.acquire()
         try:
-            return self._rested() or await connect(**self._parameters)
+            return self._rested() or await _opened(self._parameters)
         except BaseException:
             self._room.release()
             raise
 
     def give_back(self, connection: Any) -> None:
         """Let the next one have it, or its place, where it was dropped or is in the middle of a transaction."""
-        if self._is_closed or not connection.connected or connection.get_transaction_status():
-            connection.close()
-        else:
-            self._resting.append((connection, monotonic()))
-        self._room.release()
+        try:
+            if self._is_closed or not connection.connected or connection.get_transaction_status():
+                connection.close()
+            else:
+                self._resting.append((connection, monotonic()))
+        finally:
+            self._room.release()
 
     async def close(self) -> None:
+        """Take leave of those that rest, all at once: one that does not answer keeps none of the others open."""
         self._is_closed = True
         resting, self._resting = self._resting, []
-        for connection, _ in resting:
-            try:
-                await connection.ensure_closed()
-            finally:
+        try:
+            await asyncio.gather(*(connection.ensure_closed() for connection, _ in resting), return_exceptions=True)
+        finally:
+            for connection, _ in resting:
                 connection.close()
 
     def _rested(self) -> Any | None:
         while self._resting:
             connection, since = self._resting.pop()
-            # Nobody else tells whether the server has ended it: asyncmy's own pool asks the same.
-            if not connection._stream_broken and monotonic() - since < _LONGEST_REST:  # noqa: SLF001
+            # Nothing public tells whether the server has ended it: asyncmy's own pool asks the same. An asyncmy that
+            # does not know the name costs a new connection every time, and no more.
+            if not getattr(connection, "_stream_broken", True) and monotonic() - since < _LONGEST_REST:
                 return connection
             connection.close()
         return None
@@ -104,3 +110,27 @@ class PooledClient(MySQLClient):
         pool, self._own_pool = self._own_pool, None
         if pool is not None:
             await pool.close()
+
+
+async def _opened(parameters: Mapping[str, Any]) -> Any:
+    """A new connection, as long as somebody waits for it.
+
+    asyncmy connects with `asyncio.wait_for`. That of Python 3.11 loses a cancellation which comes in the moment in
+    which the server accepts; then nothing ends the wait for a greeting that may never come.
+    """
+    opening = asyncio.create_task(connect(**parameters))
+    try:
+        await asyncio.wait((opening,))
+    except BaseException:
+        _give_up(opening)
+        raise
+    return opening.result()
+
+
+def _give_up(opening: asyncio.Task[Any]) -> None:
+    """Tell it to stop until it has."""
+    if not opening.done():
+        opening.cancel()
+        opening.get_loop().call_later(_PAUSE, _give_up, opening)
+    elif not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

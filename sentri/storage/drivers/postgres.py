@@ -19,10 +19,14 @@ __all__ = ["PostgresDriver"]
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _NATURES: Final = {
+    "23001": Nature.REFERENCED,  # restrict_violation: ON DELETE RESTRICT, since PostgreSQL 18
     "23503": Nature.REFERENCED,
     "23505": Nature.TAKEN,
     "40001": Nature.CONFLICT,  # serialization_failure
     "40P01": Nature.CONFLICT,  # deadlock_detected
+    "40003": Nature.UNAVAILABLE,  # statement_completion_unknown
+    "25P03": Nature.UNAVAILABLE,  # idle_in_transaction_session_timeout
+    "25P04": Nature.UNAVAILABLE,  # transaction_timeout
     "25006": Nature.UNAVAILABLE,  # read_only_sql_transaction: a primary that became a replica
     "55P03": Nature.UNAVAILABLE,  # lock_not_available: lock_timeout
     "57014": Nature.UNAVAILABLE,  # query_canceled: statement_timeout

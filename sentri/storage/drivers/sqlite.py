@@ -36,6 +36,8 @@ _NATURES: Final = {
     sqlite3.SQLITE_FULL: Nature.UNAVAILABLE,
     sqlite3.SQLITE_PROTOCOL: Nature.UNAVAILABLE,
 }
+_FOREIGN_KEY: Final = "FOREIGN KEY constraint failed"
+"""What SQLite says for ON DELETE RESTRICT too, which it carries out, and codes, as a trigger."""
 
 
 class _Unseen(tuple[Any, ...]):
@@ -111,6 +113,11 @@ class _Lent(ConnectionWrapper[Any]):
         return self.connection
 
 
+def _absolute(filename: str) -> str:
+    """The name of the same file for a process that changes its folder, as SQLite keeps it."""
+    return filename if filename == ":memory:" else os.path.abspath(filename)  # noqa: PTH100 - links stay links
+
+
 def _identity(filename: str) -> tuple[int, int] | None:
     """Which file it is, whatever it is called; None where there is none."""
     try:
@@ -142,7 +149,9 @@ class SqliteDriver:
     def client(self, options: DatabaseOptions, timeout: float) -> Any:
         # First of the pragmas: even switching to WAL may have to wait. Less than the time-out, so that the
         # thread is free again when it strikes.
-        return _Client(options.database, connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL")
+        return _Client(
+            _absolute(options.database), connection_name="sentri", busy_timeout=int(timeout * 800), journal_mode="WAL"
+        )
 
     def session(self, connection: Any) -> SqliteSession:
         return SqliteSession(connection)
@@ -162,6 +171,8 @@ class SqliteDriver:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:  # the sqlite3 module's own: a closed connection, a value of an unknown type
             return Fault(Nature.WRONG, type(error).__name__)
+        if code == sqlite3.SQLITE_CONSTRAINT_TRIGGER and str(error) == _FOREIGN_KEY:
+            return Fault(Nature.REFERENCED, type(error).__name__, str(code))
         return Fault(_NATURES.get(code) or _NATURES.get(code & 0xFF, Nature.WRONG), type(error).__name__, str(code))
 
     def done_already(self, error: Exception) -> bool:  # noqa: ARG002 - DDL is rolled back here like all else

@@ -14,7 +14,7 @@ from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.endpoint import Needs
 from sentri.web.guards import forbidden
 
-__all__ = ["API_KEY_HEADER", "admit", "has_api_key"]
+__all__ = ["API_KEY_HEADER", "admit", "has_api_key", "readmit"]
 
 API_KEY_HEADER: Final = "X-Api-Key"
 
@@ -30,11 +30,24 @@ async def admit(context: WebContext, needs: Needs, request: web.Request) -> Auth
         case Needs.USER:
             return await context.identify(request)
         case Needs.ADMIN:
-            user = await context.identify(request)
-            if context.gates.admin_roles.isdisjoint(user.roles):
-                await context.denials.tell(request, "admin", user)
-                raise forbidden()
-            return user
+            return await _admin(context, request, await context.identify(request))
+
+
+async def readmit(context: WebContext, needs: Needs, request: web.Request) -> AuthUser:
+    """The user who was let in, as they are now, if they still would be. Raises what refuses the request.
+
+    For when its body is there: who sends the head of a request may let us wait for the body as long as they like, and
+    an admin keep a few such requests for the day on which they are none any more.
+    """
+    user = await context.recheck(request)
+    return await _admin(context, request, user) if needs is Needs.ADMIN else user
+
+
+async def _admin(context: WebContext, request: web.Request, user: AuthUser) -> AuthUser:
+    if context.gates.admin_roles.isdisjoint(user.roles):
+        await context.denials.tell(request, "admin", user)
+        raise forbidden()
+    return user
 
 
 def has_api_key(context: WebContext, request: web.Request) -> bool:

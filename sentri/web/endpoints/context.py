@@ -45,6 +45,7 @@ class WebContext:
         clients: which address a request comes from.
         denials: tells of requests that are refused for who sent them.
         identify: who a request comes from; raises what refuses it.
+        recheck: the same, asked anew: the user as they are now.
         published: the JWK set of this moment; None where the algorithm has no public keys.
         keys_max_age: seconds that it may be kept.
         described: the OpenAPI document of the endpoints that are mounted under a path.
@@ -59,6 +60,7 @@ class WebContext:
     clients: Clients
     denials: Denials
     identify: Callable[[web.Request], Awaitable[AuthUser]]
+    recheck: Callable[[web.Request], Awaitable[AuthUser]]
     published: Callable[[], Mapping[str, Any] | None]
     keys_max_age: float
     described: Callable[[str], Mapping[str, Any]]

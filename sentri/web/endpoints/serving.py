@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
-from sentri.web.endpoints.admission import admit
+from sentri.web.endpoints.admission import admit, readmit
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.endpoint import BodyUse, Call, Endpoint, Needs
 from sentri.web.gates import Gate
@@ -43,14 +43,12 @@ class Served:
     async def _call(self, request: web.Request) -> Call[Any]:
         endpoint = self.endpoint
         caller = await self._admitted(request)
-        return Call(
-            request=request,
-            endpoint=endpoint,
-            caller=caller,
-            path=None if endpoint.path_type is None else read_path(request, endpoint.path_type),
-            query=None if endpoint.query is None else read_query(request, endpoint.query),
-            body=await self._body(request),
-        )
+        path = None if endpoint.path_type is None else read_path(request, endpoint.path_type)
+        query = None if endpoint.query is None else read_query(request, endpoint.query)
+        body = await self._body(request)
+        if caller is not None and body is not None:
+            caller = await readmit(self._context, endpoint.needs, request)
+        return Call(request=request, endpoint=endpoint, caller=caller, path=path, query=query, body=body)
 
     async def _admitted(self, request: web.Request) -> AuthUser | None:
         match self.endpoint.needs:

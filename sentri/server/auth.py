@@ -21,13 +21,24 @@ from sentri.config.readers import mount_prefix
 from sentri.config.reading import Wrong
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
-from sentri.keys.algorithms import ALGORITHMS, algorithm_named
 from sentri.keys.facade import ServerKeys
 from sentri.keys.keyring import GeneratedKeys, Keys
-from sentri.keys.signing import findings
 from sentri.keys.timeline import KeyTimes
-from sentri.opening import Opening
 from sentri.randomness import new_jti
+from sentri.server.mounting import Mount
+from sentri.server.opening import Opening
+from sentri.server.options import options_for_generated_keys, options_of
+from sentri.server.wiring import (
+    context_of,
+    cookies_of,
+    cross_site_of,
+    digests_of,
+    events_of,
+    gatekeeping_of,
+    hooks_of,
+    keys_of,
+    limits_of,
+)
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
 from sentri.telemetry import telemetry_of
@@ -38,7 +49,6 @@ from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
 from sentri.web.carrying_out import CarryingOut
 from sentri.web.client_address import Clients
-from sentri.web.cookies import TokenCookies
 from sentri.web.denials import Denials
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.serving import Served
@@ -48,12 +58,10 @@ from sentri.web.gates import Gate
 from sentri.web.idempotency import Treatment
 from sentri.web.identifying import Authentication, CookieAuthentication
 from sentri.web.openapi import describe
-from sentri.web.origin import CrossSite
 from sentri.web.services import Services
 from sentri.web.silent_refresh import silent_refresh
-from sentri.wiring import context_of, digests_of, events_of, gatekeeping_of, hooks_of, keys_of, limits_of
 
-__all__ = ["AuthServer", "options_of", "server_of_options", "server_with_generated_keys"]
+__all__ = ["AuthServer", "server_of_options", "server_with_generated_keys"]
 
 _LAST_HASHES: Final = 4.0
 """Seconds after the shutdown begins in which passwords are hashed for those who wait."""
@@ -116,15 +124,8 @@ class AuthServer(Auth):
         self._users = UserAdministration(self._context, self._use)
         self._sessions = SessionAdministration(self._context, self._use)
         self._server_keys = ServerKeys(self._keys, self._use)
-        self._cookies = TokenCookies(
-            refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger
-        )
-        self._cross_site = CrossSite(
-            trusted=options.trusted_origins or (),
-            secure=self._cookies.secure,
-            proxies=options.trusted_proxies or (),
-            denials=self._denials,
-        )
+        self._cookies = cookies_of(options, clock)
+        self._cross_site = cross_site_of(options, self._cookies, self._denials)
         self._same_site = Gate(self._check_same_site)
         self._services = Services(self._accounts, self._context, options.router or {})
         self._by_cookie = self._cookie_authentication() if self._has_cookies else None
@@ -133,9 +134,7 @@ class AuthServer(Auth):
             may_stop=self._context.hasher.has_in_line,
             logger=options.logger,
         )
-        self._own_app: web.Application | None = None
-        self._own_routes: dict[web.AbstractRoute, Served] = {}
-        self._serving = False
+        self._mount = Mount()
         self._last_call: asyncio.TimerHandle | None = None
 
     @property
@@ -183,6 +182,7 @@ class AuthServer(Auth):
     async def _finish(self) -> None:
         await self._close_idempotency()
         await self._carrying_out.close()
+        await self._context.unbroken.close()
         await self._context.hooks.close()
 
     async def _close(self) -> None:
@@ -204,13 +204,13 @@ class AuthServer(Auth):
         end. A second mount raises `CONFIGURATION_ERROR` at start-up.
         """
         context = self._web_context()
-        built = build_app(
-            [Served(endpoint, context) for endpoint in ENDPOINTS if endpoint.offered(self._options)],
-            SubApplicationErrors(self._logger, self._report, events=self._events, clients=self._clients),
-            same_site=self._same_site if self._has_cookies else None,
+        app = self._mount.add(
+            build_app(
+                [Served(endpoint, context) for endpoint in ENDPOINTS if endpoint.offered(self._options)],
+                SubApplicationErrors(self._logger, self._report, events=self._events, clients=self._clients),
+                same_site=self._same_site if self._has_cookies else None,
+            )
         )
-        self._own_routes |= built.served
-        app = built.app
         app.middlewares.append(self._carrying_out)
         app[AUTH] = self
         app.cleanup_ctx.append(self._serve)
@@ -227,6 +227,7 @@ class AuthServer(Auth):
             clients=self._clients,
             denials=self._denials,
             identify=self.identify,
+            recheck=self.recheck,
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
             described=self.openapi,
@@ -263,22 +264,17 @@ class AuthServer(Auth):
         app.add_subapp(prefix, self.app())
 
     async def _serve(self, app: web.Application) -> AsyncIterator[None]:
-        if self._serving:
-            raise ConfigurationError("this auth object is mounted already; one auth object serves one application")
-        self._serving = True
-        self._own_app = app
-        try:
+        with self._mount.serving(app):
             self._check_wiring(app)
-            async with self:
-                if self._options.migrate_on_startup:
-                    await self.migrate()
-                await self._keys.ready()
-                self._warn()
-                yield
-        finally:
-            await self._close_idempotency()  # again: requests were answered since the shutdown began
-            self._own_app = None
-            self._serving = False
+            try:
+                async with self:
+                    if self._options.migrate_on_startup:
+                        await self.migrate()
+                    await self._keys.ready()
+                    self._warn()
+                    yield
+            finally:
+                await self._close_idempotency()  # again: requests were answered since the shutdown began
 
     async def _report(self, request: web.Request, error: Exception) -> None:
         for told in self._on_unhandled:
@@ -316,31 +312,23 @@ class AuthServer(Auth):
         }
 
     def _treatment(self, match: web.UrlMappingMatchInfo) -> Treatment:
-        served = self._own_routes.get(match.route)
-        if served is None:
-            return Treatment.HOST
-        return Treatment.TOKENS if served.endpoint.of_tokens else Treatment.OWN
+        return self._mount.treatment(match)
 
     def _address_of(self, request: web.BaseRequest) -> str:
         return self._clients.address_of(request)
 
     def _own_gates(self, match: web.UrlMappingMatchInfo) -> Sequence[Gate]:
-        served = self._own_routes.get(match.route)
-        if served is None:
+        gate = self._mount.gate(match)
+        if gate is None:
             return ()
-        return (self._same_site, served.gate) if self._has_cookies else (served.gate,)
+        return (self._same_site, gate) if self._has_cookies else (gate,)
 
     def _is_own(self, match: web.UrlMappingMatchInfo) -> bool:
-        """Whether it is one of our endpoints, or nothing at all below our mount point. What a host adds to our
-        application is the host's.
-        """
-        if match.http_exception is not None:
-            return match.apps[-1] is self._own_app
-        return self.owns(match.route)
+        return self._mount.is_own(match)
 
     def owns(self, route: web.AbstractRoute) -> bool:
         """Whether the route is one of the endpoints that `app()` made. What a host adds to them is the host's."""
-        return route in self._own_routes
+        return self._mount.owns(route)
 
     # --- cookies
 
@@ -513,48 +501,9 @@ def server_of_options(
     return AuthServer(options_of(given), clock=clock, key_times=key_times)
 
 
-def options_of(given: Mapping[str, Any], *, keys_given: bool = False) -> ServerOptions:
-    """The options of a server whose keys are described by them, or else `keys_given` to it.
-
-    Raises `CONFIGURATION_ERROR` with every finding.
-    """
-    checks = (_key_findings,) if keys_given else (_required_secret, _key_findings)
-    return ServerOptions.read(given, *checks)
-
-
 def server_with_generated_keys(
     given: Mapping[str, Any], *, clock: Clock | None = None, key_times: KeyTimes | None = None
 ) -> AuthServer:
     """The server with RSA-2048 keys of its own. Raises `CONFIGURATION_ERROR` with every finding."""
-    options = ServerOptions.read({"algorithm": "RS256", **given}, lambda _: _not_for_generated(given))
+    options = options_for_generated_keys(given)
     return AuthServer(options, clock=clock, key_times=key_times, algorithm_stated=False)
-
-
-def _not_for_generated(given: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name} is not an option of create_auth_server, which makes RS256 keys of its own; use create_auth"
-        for name in ("algorithm", "secret")
-        if name in given
-    ]
-
-
-def _required_secret(values: Mapping[str, Any]) -> list[str]:
-    if values.get("secret", ()) is not None or values.get("key_encryption_secret", ()) is not None:
-        return []
-    algorithm = algorithm_named(values.get("algorithm"))
-    asymmetric = algorithm is not None and algorithm.asymmetric
-    return ["secret is required" + (", or key_encryption_secret, which keeps generated keys" if asymmetric else "")]
-
-
-def _key_findings(values: Mapping[str, Any]) -> list[str]:
-    algorithm = algorithm_named(values.get("algorithm"))
-    if algorithm is None:
-        known = ", ".join(sorted({*ALGORITHMS, "EdDSA"}))
-        return [f"algorithm is {values['algorithm']!r}; allowed are {known}"] if "algorithm" in values else []
-    found = findings(algorithm, values.get("secret") or ())
-    if values.get("key_encryption_secret") and not algorithm.asymmetric:
-        found.append(
-            f"key_encryption_secret keeps key pairs, and {algorithm.name} has none; give an asymmetric algorithm, "
-            "such as 'RS256'"
-        )
-    return found

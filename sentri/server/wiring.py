@@ -8,6 +8,7 @@ import secrets
 from sentri.accounts.context import Context, Rules
 from sentri.accounts.limits import AccountLimits
 from sentri.accounts.purging import Purging
+from sentri.accounts.unbroken import Unbroken
 from sentri.clock import Clock, timer_of
 from sentri.config.options import ServerOptions
 from sentri.digests import Digests
@@ -35,9 +36,22 @@ from sentri.telemetry import Telemetry
 from sentri.telling import Events
 from sentri.tokens.access import AccessTokens
 from sentri.tokens.refresh import RefreshTokens
+from sentri.web.cookies import TokenCookies
+from sentri.web.denials import Denials
 from sentri.web.endpoints.context import Gatekeeping
+from sentri.web.origin import CrossSite
 
-__all__ = ["context_of", "digests_of", "events_of", "gatekeeping_of", "hooks_of", "keys_of", "limits_of"]
+__all__ = [
+    "context_of",
+    "cookies_of",
+    "cross_site_of",
+    "digests_of",
+    "events_of",
+    "gatekeeping_of",
+    "hooks_of",
+    "keys_of",
+    "limits_of",
+]
 
 
 def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
@@ -47,6 +61,21 @@ def gatekeeping_of(options: ServerOptions) -> Gatekeeping:
         registration_roles=frozenset(options.registration_roles or ()),
         admin_roles=frozenset(options.admin_roles or ()),
         reauth_within=options.reauth_within,
+    )
+
+
+def cookies_of(options: ServerOptions, clock: Clock) -> TokenCookies:
+    """The cookies that tokens travel in."""
+    return TokenCookies(refresh=options.cookie, access=options.access_cookie, clock=clock, logger=options.logger)
+
+
+def cross_site_of(options: ServerOptions, cookies: TokenCookies, denials: Denials) -> CrossSite:
+    """Which other sites may do something in the name of a cookie."""
+    return CrossSite(
+        trusted=options.trusted_origins or (),
+        secure=cookies.secure,
+        proxies=options.trusted_proxies or (),
+        denials=denials,
     )
 
 
@@ -83,14 +112,7 @@ def context_of(
     return Context(
         users=Users(database),
         sessions=sessions,
-        hasher=PasswordHasher(
-            *schemes_of(
-                options.password_hash, rounds=options.salt_rounds, argon2=ARGON2_PROFILES[options.argon2_profile]
-            ),
-            most_wait=options.max_hash_wait,
-            on_overload=lambda: events.tell("hashing.overloaded"),
-            telemetry=telemetry,
-        ),
+        hasher=_hasher_of(options, events, telemetry),
         access=AccessTokens(
             keys,
             lifetime=options.access_expires_in,
@@ -103,25 +125,40 @@ def context_of(
         hooks=hooks,
         events=events,
         telemetry=telemetry,
+        unbroken=Unbroken(),
         purging=Purging(sessions, KnownAddresses(database), clock, monotonic=timer_of(clock), logger=options.logger),
         clock=clock,
-        rules=Rules(
-            valid_roles=options.valid_roles,
-            refresh_expires_in=options.refresh_expires_in,
-            session_expires_in=options.session_expires_in,
-            refresh_leeway=options.refresh_leeway,
-            passwords=PasswordPolicy(
-                least=LEAST_CHARACTERS[options.password_policy],
-                most=MOST_BYTES[options.password_hash],
-                common=common_passwords() if options.refuse_common_passwords else (),
-            ),
-            max_sessions=options.max_sessions,
-            session_details=options.session_details,
-            issuer=options.issuer,
-            identifier_validator=options.identifier_validator,
-            password_validator=options.password_validator,
-        ),
+        rules=_rules_of(options),
         logger=options.logger,
+    )
+
+
+def _hasher_of(options: ServerOptions, events: Events, telemetry: Telemetry) -> PasswordHasher:
+    argon2 = ARGON2_PROFILES[options.argon2_profile]
+    return PasswordHasher(
+        *schemes_of(options.password_hash, rounds=options.salt_rounds, argon2=argon2),
+        most_wait=options.max_hash_wait,
+        on_overload=lambda: events.tell("hashing.overloaded"),
+        telemetry=telemetry,
+    )
+
+
+def _rules_of(options: ServerOptions) -> Rules:
+    return Rules(
+        valid_roles=options.valid_roles,
+        refresh_expires_in=options.refresh_expires_in,
+        session_expires_in=options.session_expires_in,
+        refresh_leeway=options.refresh_leeway,
+        passwords=PasswordPolicy(
+            least=LEAST_CHARACTERS[options.password_policy],
+            most=MOST_BYTES[options.password_hash],
+            common=common_passwords() if options.refuse_common_passwords else (),
+        ),
+        max_sessions=options.max_sessions,
+        session_details=options.session_details,
+        issuer=options.issuer,
+        identifier_validator=options.identifier_validator,
+        password_validator=options.password_validator,
     )
 
 
