@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncclick
 
@@ -84,14 +85,27 @@ async def _check(auth: AuthServer, text: FileText, seen: Seen, outcome: Outcome,
 
 async def _make(auth: AuthServer, text: FileText, seen: Seen, outcome: Outcome, advance: Advance) -> None:
     for batch in _batches(text, _together):
-        good = _without(batch, seen.wrong(batch))
-        report = await _imported(auth, good, dry_run=False)
-        outcome.created += report.created
-        outcome.skipped += report.skipped
-        for error in _by_line(report, good):  # somebody took their id since it was checked
-            outcome.fail(error)
-            asyncclick.echo(str(error), err=True)
+        await _to_its_end(_make_these(auth, _without(batch, seen.wrong(batch)), outcome))
         advance()
+
+
+async def _make_these(auth: AuthServer, lines: Sequence[Line], outcome: Outcome) -> None:
+    report = await _imported(auth, lines, dry_run=False)
+    outcome.created += report.created
+    outcome.skipped += report.skipped
+    for error in _by_line(report, lines):  # somebody took their id since it was checked
+        outcome.fail(error)
+        asyncclick.echo(str(error), err=True)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Whoever interrupts it waits for it: what was written is counted."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _wrong(line: Line, seen: Seen) -> LineError | None:
