@@ -20,6 +20,8 @@ _GRACE: Final = 86400.0
 """Seconds for which an expired session stays, unless somebody asks: to be looked at."""
 _PAUSE: Final = 600.0
 """Seconds between one batch and the next, at most: several processes do not meet."""
+_ANOTHERS_BATCH: Final = 0.1
+"""Seconds in which another process is done with its batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,21 @@ class Purging:
         return Purged(await self.sessions(), await self._all_addresses())
 
     async def sessions(self) -> int:
-        """Delete every expired session, batch by batch; how many there were."""
+        """Delete every expired session, batch by batch; how many there were.
+
+        Those of another purge's batch are passed over. Where that is all that is found, it goes on behind it.
+        """
         purged, before = 0, self._clock()
-        while found := await self._sessions.purge(before=before, most=_BATCH):
+        while found := await self._next_batch(before):
             purged += found
         return purged
+
+    async def _next_batch(self, before: float) -> int:
+        found = await self._sessions.purge(before=before, most=_BATCH)
+        if not found:
+            await asyncio.sleep(_ANOTHERS_BATCH)
+            found = await self._sessions.purge(before=before, most=_BATCH)
+        return found
 
     def nudge(self) -> None:
         """Delete a batch in the background, if it is time: somebody logs in, so there will be more of everything."""

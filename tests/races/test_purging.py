@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 
 import pytest
 
 from benchmarks.soaking.filling import Crowd, fill
+from sentri.accounts.purging import Purging
 from sentri.storage import Database, Sessions, Users
 from sentri.storage.drivers import driver_for
 from sentri.storage.failures import Nature
@@ -226,3 +228,34 @@ async def test_logins_refreshes_and_logouts_succeed_while_ten_purge(processes, u
     found, *_ = await asyncio.gather(asyncio.gather(*map(purged, stores)), *visits)
     assert sum(found) <= 240  # `most` has ended some of them
     assert await purged(sessions) == 0
+
+
+@ROW_LOCKS
+async def test_a_purge_goes_on_behind_the_batch_of_another(database, processes, users, sessions):
+    """The oldest are all in the hands of another one, which is done with them a moment later."""
+    user = await added(users)
+    gone = await started(sessions, user, expired=True, count=3)
+    driver = database.driver
+    lock = driver.sql(f"SELECT id FROM sentri_sessions WHERE id {driver.among(3)} {{for_update}}")
+    locked, leave = asyncio.Event(), asyncio.Event()
+
+    async def another(session):
+        await session.rows(lock, *driver.ids([one.id for one in gone]))
+        locked.set()
+        await leave.wait()
+
+    class Told(Sessions):
+        async def purge(self, *, before, most):
+            found = await super().purge(before=before, most=most)
+            leave.set()
+            await holding
+            return found
+
+    holding = asyncio.create_task(processes[0].unit(another))
+    await locked.wait()
+    told = Told(database, lambda: NOW)
+    purging = Purging(
+        told, KnownAddresses(database), lambda: NOW, monotonic=lambda: 0.0, logger=logging.getLogger("sentri")
+    )
+    assert await purging.sessions() >= len(gone)
+    assert await left(sessions, gone) == [False] * len(gone)
