@@ -18,8 +18,8 @@ from tortoise.backends.mysql.client import MySQLClient
 
 __all__ = ["PooledClient"]
 
-_LONGEST_REST: Final = 3600.0
-"""Seconds after which a connection that nobody used is not trusted any more."""
+_LONGEST_REST: Final = 300.0
+"""Seconds after which a connection that nobody used is not trusted any more: firewalls forget them silently."""
 _PAUSE: Final = 0.05
 """Seconds between telling a connection that is being opened to stop, and telling it again."""
 
