@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,22 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C, and once more where nothing happens, as anybody would: readline, which asks, does not hear of a
+        signal in the moment in which it begins to wait.
+        """
+        self.type("\x03")
+        if not self._ends(within=5):
+            self.type("\x03")
+
+    def _ends(self, within: float) -> bool:
+        """Whether it shows its last within so many seconds."""
+        end = time.monotonic() + within
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._master], [], [], left)[0] and not self._read():
+                return True
+        return False
 
     def end(self) -> int:
         """Its exit code."""

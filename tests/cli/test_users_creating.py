@@ -105,7 +105,7 @@ def test_prompt_asks_again_where_the_two_differ(terminal):
 def test_ctrl_c_ends_the_prompt(terminal, sentri):
     shell = terminal("users", "create", "ada")
     shell.until("Password: ")
-    shell.type("\x03")
+    shell.interrupt()
     assert shell.end() == 1, shell.shown
     assert "Aborted!" in shell.shown
     assert not (sentri.folder / "sentri.db").exists()

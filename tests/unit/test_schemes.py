@@ -111,7 +111,8 @@ def test_what_is_renewed():
     assert not to_argon.needs_renewal(of_argon2(memory_cost=128, time_cost=2))
     assert not to_argon.needs_renewal(of_argon2(memory_cost=256, time_cost=3))
     assert to_bcrypt.needs_renewal(of_argon2())
-    assert not to_bcrypt.needs_renewal(PASSWORD_HASH)
+    assert to_bcrypt.needs_renewal(PASSWORD_HASH)
+    assert not to_bcrypt.needs_renewal("$2b$10" + PASSWORD_HASH[6:])
 
 
 def test_nobodys_hash_is_well_formed():
@@ -176,7 +177,7 @@ def recording(real, done):
 SOUND = [
     *(PASSWORD_HASH.replace("$2b$", f"${version}$") for version in ("2a", "2b", "2y")),
     bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode(),
-    PASSWORD_HASH.replace("$10$", "$16$"),
+    PASSWORD_HASH.replace("$04$", "$16$"),
     of_argon2(),
     of_argon2(salt_len=9, hash_len=17),
 ]
@@ -184,8 +185,8 @@ UNSOUND = [
     "",
     "x",
     PASSWORD_HASH[:-1],
-    PASSWORD_HASH.replace("$10$", "$03$"),
-    PASSWORD_HASH.replace("$10$", "$17$"),
+    PASSWORD_HASH.replace("$04$", "$03$"),
+    PASSWORD_HASH.replace("$04$", "$17$"),
     PASSWORD_HASH.replace("$2b$", "$2x$"),
     f"{PASSWORD_HASH[:28]}1{PASSWORD_HASH[29:]}",
     of_argon2().replace("argon2id", "argon2i"),
