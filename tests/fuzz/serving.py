@@ -47,6 +47,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.call(self._stop())
+        self.call(self._loop.shutdown_asyncgens())  # as `asyncio.run` does: an auth object that is open still closes
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
