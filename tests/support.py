@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -151,3 +152,17 @@ def host_application(auth: AuthServer) -> web.Application:
 def serving(app: web.Application, jar: AbstractCookieJar | None = None) -> TestClient[web.Request, web.Application]:
     """The client of an application that starts when it is entered, with `async with`."""
     return TestClient(TestServer(app), cookie_jar=jar)
+
+
+def held_after(monkeypatch, store, name):
+    """Holds a store's answers up once it has done what it was asked; whether it has, and what lets it answer."""
+    real, done, go_on = getattr(store, name), asyncio.Event(), asyncio.Event()
+
+    async def held(self, *given, **more):
+        result = await real(self, *given, **more)
+        done.set()
+        await go_on.wait()
+        return result
+
+    monkeypatch.setattr(store, name, held)
+    return done, go_on

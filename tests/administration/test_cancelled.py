@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from sentri.storage import Sessions, Users
-from tests.support import PASSWORD, PASSWORD_HASH
+from tests.support import PASSWORD, PASSWORD_HASH, held_after
 
 NEW_PASSWORD = "a password that nobody had"
 
@@ -48,20 +48,6 @@ CHANGES = (
     *("create", "import", "password", "roles", "disable", "delete", "revoke", "revoke all"),
     *("register", "logout", "logout all", "assigned", "renamed", "own password"),
 )
-
-
-def held_after(monkeypatch, store, name):
-    """Holds a store's answers up once it has done what it was asked; whether it has, and what lets it answer."""
-    real, done, go_on = getattr(store, name), asyncio.Event(), asyncio.Event()
-
-    async def held(self, *given, **more):
-        result = await real(self, *given, **more)
-        done.set()
-        await go_on.wait()
-        return result
-
-    monkeypatch.setattr(store, name, held)
-    return done, go_on
 
 
 @pytest.mark.parametrize("name", CHANGES)

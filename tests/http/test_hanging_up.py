@@ -12,7 +12,7 @@ from aiohttp import web
 from sentri.passwords import schemes
 from sentri.storage import Sessions, Users
 from tests.idempotency.application import until
-from tests.support import PASSWORD, Api, host_application
+from tests.support import PASSWORD, Api, held_after, host_application
 
 
 @pytest.fixture
@@ -46,20 +46,6 @@ def shown(pair, carriage):
     if carriage == "bearer":
         return f"Authorization: Bearer {pair.access_token}\r\n"
     return f"Cookie: access_token={pair.access_token}; refresh_token={pair.refresh_token}\r\n"
-
-
-def held_after(monkeypatch, store, name):
-    """Holds a store's answers up once it has done what it was asked; whether it has, and what lets it answer."""
-    real, done, go_on = getattr(store, name), asyncio.Event(), asyncio.Event()
-
-    async def held(self, *given, **more):
-        result = await real(self, *given, **more)
-        done.set()
-        await go_on.wait()
-        return result
-
-    monkeypatch.setattr(store, name, held)
-    return done, go_on
 
 
 @pytest.mark.parametrize("what", ["password", "logout", "reuse"])

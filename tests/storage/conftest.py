@@ -3,6 +3,7 @@
 import pytest
 
 from sentri.storage import Sessions, Users
+from tests.storage.proxy import Proxy
 from tests.storage.samples import NOW
 
 
@@ -29,3 +30,13 @@ def users(database) -> Users:
 @pytest.fixture
 def sessions(database, clock) -> Sessions:
     return Sessions(database, clock)
+
+
+@pytest.fixture
+async def proxy(database_options):
+    """What stands between sentri and the database server of the test, and can be told to fail."""
+    proxy = Proxy(database_options.host, database_options.port)
+    await proxy.start()
+    yield proxy
+    proxy.flow()
+    await proxy.stop()

@@ -14,7 +14,6 @@ from sentri.errors import ConfigurationError, SentriError
 from sentri.randomness import new_id
 from sentri.storage import Database, Sessions, Users
 from sentri.storage.failures import StillReferenced, StorageError, UniqueViolation
-from tests.storage.proxy import Proxy
 from tests.storage.samples import HASH, a_session, a_user
 
 ONE = "SELECT 1 AS one"
@@ -40,15 +39,6 @@ async def make_database(database_options):
     yield make
     for database in made:
         await database.close()
-
-
-@pytest.fixture
-async def proxy(database_options):
-    proxy = Proxy(database_options.host, database_options.port)
-    await proxy.start()
-    yield proxy
-    proxy.flow()
-    await proxy.stop()
 
 
 async def answers(database) -> bool:

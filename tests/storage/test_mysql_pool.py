@@ -7,7 +7,6 @@ import pytest
 
 from sentri.storage import Database
 from sentri.storage.drivers import driver_for, mysql_pool
-from tests.storage.proxy import Proxy
 
 pytestmark = pytest.mark.parametrize("dialect", ["mysql"], indirect=True)
 ONE = "SELECT 1 AS one"
@@ -17,15 +16,6 @@ UNREADABLE = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
     " SELECT CAST(_latin1 x'e9' AS CHAR CHARACTER SET latin1) AS v FROM n"
 )
-
-
-@pytest.fixture
-async def proxy(database_options):
-    proxy = Proxy(database_options.host, database_options.port)
-    await proxy.start()
-    yield proxy
-    proxy.flow()
-    await proxy.stop()
 
 
 @pytest.fixture
