@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,10 @@ async def test_a_rollback_that_the_time_out_cuts_off_costs_no_connection(make_da
     assert await answers(database)
 
 
+async def ended(statement, session) -> None:
+    await session.run(statement)
+
+
 @on_servers
 async def test_a_server_that_ends_our_connections_is_survived(make_database, dialect):
     """An administrator, a restart, a load balancer."""
@@ -364,7 +369,7 @@ async def test_a_server_that_ends_our_connections_is_survived(make_database, dia
         while rows := await admin.call(lambda session: session.rows(listed)):  # they end when they get to it
             for row in rows:
                 with suppress(StorageError):  # it has ended in between
-                    await admin.call(lambda session, text=kill.format(row["id"]): session.run(text))
+                    await admin.call(partial(ended, kill.format(row["id"])))
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
     assert await asyncio.gather(*(answers(database) for _ in range(9))) == [True] * 9
