@@ -115,40 +115,11 @@ class AuthClient(Auth):
         own = self._remote(options.key_uri, algorithms)
         others = {issuer.issuer: self._remote(issuer.key_uri, algorithms) for issuer in options.trusted_issuers}
         self._keys = ClientKeys(own, others)
-        self._tokens = TrustedTokens(
-            Issuer(name=options.issuer, audience=options.audience or (), keys=own),
-            [
-                Issuer(
-                    name=issuer.issuer,
-                    audience=issuer.audience or (),
-                    keys=others[issuer.issuer],
-                    roles=frozenset(issuer.roles),
-                    lenient=issuer.lenient_typ,
-                    roles_claim=issuer.roles_claim,
-                    identifier_claim=issuer.identifier_claim,
-                )
-                for issuer in options.trusted_issuers
-            ],
-            algorithms=algorithms,
-            leeway=options.leeway,
-            clock=clock,
-        )
+        self._tokens = self._trusted_tokens(own, others, algorithms)
         self._revocation = Revocation(options.is_token_revoked, timeout=options.hook_timeout, logger=options.logger)
         # Whoever makes `authenticate` another one has the last word on every request.
         self._recalls = not self._revocation.asks and type(self).authenticate is AuthClient.authenticate
-        if options.access_cookie is not None:
-            cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=clock, logger=options.logger)
-            self._by_cookie = CookieAuthentication(
-                cookies=cookies,
-                cross_site=CrossSite(
-                    trusted=options.trusted_origins or (), secure=cookies.secure, proxies=(), denials=self._denials
-                ),
-                verify=self._verify_expired_or_not,
-                verify_refresh=None,
-                check=self._check_revoked,
-                silent=None,
-                clock=clock,
-            )
+        self._by_cookie = self._cookie_authentication()
 
     @property
     def options(self) -> ClientOptions:
@@ -171,6 +142,45 @@ class AuthClient(Auth):
             name=str(uri),
             clock=self._clock,
             timer=self._timer,
+        )
+
+    def _trusted_tokens(
+        self, own: RemoteKeys, others: Mapping[str, RemoteKeys], algorithms: tuple[Algorithm, ...]
+    ) -> TrustedTokens:
+        options = self._options
+        return TrustedTokens(
+            Issuer(name=options.issuer, audience=options.audience or (), keys=own),
+            [
+                Issuer(
+                    name=issuer.issuer,
+                    audience=issuer.audience or (),
+                    keys=others[issuer.issuer],
+                    roles=frozenset(issuer.roles),
+                    lenient=issuer.lenient_typ,
+                    roles_claim=issuer.roles_claim,
+                    identifier_claim=issuer.identifier_claim,
+                )
+                for issuer in options.trusted_issuers
+            ],
+            algorithms=algorithms,
+            leeway=options.leeway,
+            clock=self._clock,
+        )
+
+    def _cookie_authentication(self) -> CookieAuthentication | None:
+        options = self._options
+        if options.access_cookie is None:
+            return None
+        cookies = TokenCookies(refresh=None, access=options.access_cookie, clock=self._clock, logger=options.logger)
+        trusted = options.trusted_origins or ()
+        return CookieAuthentication(
+            cookies=cookies,
+            cross_site=CrossSite(trusted=trusted, secure=cookies.secure, proxies=(), denials=self._denials),
+            verify=self._verify_expired_or_not,
+            verify_refresh=None,
+            check=self._check_revoked,
+            silent=None,
+            clock=self._clock,
         )
 
     # --- life

@@ -10,7 +10,6 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from sentri.accounts import authenticating
 from sentri.accounts.administration.sessions import SessionAdministration
 from sentri.accounts.administration.users import UserAdministration
 from sentri.accounts.facade import Accounts
@@ -19,7 +18,7 @@ from sentri.clock import Clock
 from sentri.config.options import ServerOptions
 from sentri.config.readers import mount_prefix
 from sentri.config.reading import Wrong
-from sentri.errors import ConfigurationError, SentriError
+from sentri.errors import ConfigurationError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
 from sentri.keys.facade import ServerKeys
 from sentri.keys.keyring import GeneratedKeys, Keys
@@ -28,6 +27,7 @@ from sentri.randomness import new_jti
 from sentri.server.mounting import Mount
 from sentri.server.opening import Opening
 from sentri.server.options import options_for_generated_keys, options_of
+from sentri.server.verifying import Verifying
 from sentri.server.wiring import (
     context_of,
     cookies_of,
@@ -42,8 +42,6 @@ from sentri.server.wiring import (
 from sentri.storage.database import Database
 from sentri.storage.migrating import migrate
 from sentri.telemetry import telemetry_of
-from sentri.tokens.access import AccessClaims
-from sentri.tokens.compact import UnverifiedToken, refused
 from sentri.web.app import build_app
 from sentri.web.auth import AUTH, Auth
 from sentri.web.carriage import Carriage
@@ -120,6 +118,7 @@ class AuthServer(Auth):
         )
         self._limits = limits_of(options, self._context, self._database, digests)
         self._opening = Opening(self._open, self._finish, self._close)
+        self._verifying = Verifying(self._context, self._keys, self._use)
         self._accounts = Accounts(self._context, self._use)
         self._users = UserAdministration(self._context, self._use)
         self._sessions = SessionAdministration(self._context, self._use)
@@ -231,7 +230,7 @@ class AuthServer(Auth):
             published=lambda: self._keys.ring().published(),
             keys_max_age=self._key_times.max_age,
             described=self.openapi,
-            verify=self._verify_expired_or_not,
+            verify=self._verifying.expired_or_not,
             carriage=Carriage(self._cookies, (lambda _: None) if by_cookie is None else by_cookie.refresh_token),
         )
 
@@ -361,25 +360,13 @@ class AuthServer(Auth):
         return CookieAuthentication(
             cookies=self._cookies,
             cross_site=self._cross_site,
-            verify=self._verify_expired_or_not,
-            is_void=self._is_of_ended_key,
-            verify_refresh=self._verify_refresh_expired_or_not,
-            check=self._check_session,
+            verify=self._verifying.expired_or_not,
+            is_void=self._verifying.is_of_ended_key,
+            verify_refresh=self._verifying.refresh_expired_or_not,
+            check=self._verifying.check_session,
             silent=silent_refresh(self._context, self._services, self._use) if both else None,
             clock=self._clock,
         )
-
-    async def _verify_expired_or_not(self, token: str) -> AccessClaims:
-        await self._use()
-        try:
-            return self._context.access.verify(token, expired_too=True)
-        except SentriError as error:
-            if not await self._learned(error, token):
-                raise
-        return self._context.access.verify(token, expired_too=True)
-
-    def _verify_refresh_expired_or_not(self, token: str) -> RefreshClaims:
-        return self._context.refresh.verify(token, expired_too=True)
 
     # --- accounts and tokens
 
@@ -408,30 +395,10 @@ class AuthServer(Auth):
 
         Raises `TOKEN_INVALID`; `TOKEN_EXPIRED`; `UNAUTHORIZED` for a session that has ended; `SERVICE_UNAVAILABLE`.
         """
-        await self._use()
-        try:
-            return await authenticating.authenticate(self._context, token)
-        except SentriError as error:
-            if not await self._learned(error, token):
-                raise
-        return await authenticating.authenticate(self._context, token)
-
-    async def _learned(self, error: SentriError, token: str) -> bool:
-        """Whether the token was refused for a key that another process has made just now."""
-        return error.code == "TOKEN_INVALID" and await self._keys.learn(_kid_of(token))
-
-    def _is_of_ended_key(self, token: str) -> bool:
-        """Whether somebody ended the key of the token, as of a leaked one. One that retired in its order is none."""
-        return self._keys.was_ended(_kid_of(token))
+        return await self._verifying.authenticate(token)
 
     async def _recheck(self, known: Authentication) -> AuthUser:
-        if self._is_of_ended_key(known.token):
-            raise refused()
-        return await self._check_session(known.user)
-
-    async def _check_session(self, user: AuthUser) -> AuthUser:
-        await self._use()
-        return await authenticating.check_session(self._context, user)
+        return await self._verifying.recheck(known)
 
     def sign_access_token(self, user: AuthUser) -> str:
         """An access token for the user and the session that `user.session_id` names.
@@ -483,15 +450,6 @@ class AuthServer(Auth):
         Raises `VALIDATION_ERROR` for a password of more than 72 bytes in UTF-8, or 1,024 with Argon2id.
         """
         return await self._context.hasher.verify(self._context.rules.passwords.check(password), hashed)
-
-
-def _kid_of(token: str) -> str:
-    """The key id that a token names; nothing where it names none."""
-    try:
-        kid = UnverifiedToken(token).kid
-    except SentriError:
-        return ""
-    return kid if isinstance(kid, str) else ""
 
 
 def server_of_options(

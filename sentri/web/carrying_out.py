@@ -10,8 +10,7 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sentri.errors import SentriError
-from sentri.finishing import finish
+from sentri.web.left_alone import LeftAlone
 
 __all__ = ["CarryingOut"]
 
@@ -38,8 +37,7 @@ class CarryingOut:
     ) -> None:
         self._concerns = concerns
         self._may_stop = may_stop
-        self._logger = logger
-        self._left_alone: set[asyncio.Task[web.StreamResponse]] = set()
+        self._left_alone = LeftAlone("An endpoint", logger)
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method in _SAFE or not self._concerns(request):
@@ -51,16 +49,8 @@ class CarryingOut:
             if self._may_stop(work):
                 work.cancel()
             self._left_alone.add(work)
-            work.add_done_callback(self._tell_nobody)
             raise
 
     async def close(self) -> None:
         """Wait for what nobody else waits for, at most 5 s."""
-        await finish(self._left_alone, within=_SHUTDOWN_TIMEOUT)
-
-    def _tell_nobody(self, work: asyncio.Task[web.StreamResponse]) -> None:
-        """The client has gone: what the endpoint raises gets to no error middleware any more."""
-        self._left_alone.discard(work)
-        error = None if work.cancelled() else work.exception()
-        if error is not None and not isinstance(error, web.HTTPException | SentriError):
-            self._logger.error("An endpoint raised an exception after its client had gone.", exc_info=error)
+        await self._left_alone.close(within=_SHUTDOWN_TIMEOUT)

@@ -17,7 +17,6 @@ from aiohttp.typedefs import Handler
 from sentri.asking import ask
 from sentri.config.idempotency import HOOKS, IdempotencyOptions
 from sentri.errors import SentriError
-from sentri.finishing import finish
 from sentri.hooks import HookRunner
 from sentri.idempotency.record import LEASE, Answer, Store, StoreUnavailable
 from sentri.idempotency.turns import Busy, Mismatch, Run, Turns
@@ -33,6 +32,7 @@ from sentri.web.idempotency_keys import (
     key_of,
     verified_caller,
 )
+from sentri.web.left_alone import LeftAlone
 from sentri.web.protecting import ProtectMiddleware
 from sentri.web.request_keys import IDEMPOTENCY_KEY, OwnKey, unpublished
 
@@ -105,7 +105,7 @@ class IdempotencyMiddleware:
         self._asking = 0
         self._recording: set[Run] = set()
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
-        self._left_alone: set[asyncio.Task[web.StreamResponse]] = set()
+        self._left_alone = LeftAlone("A handler", logger)
         self._closing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._keeping = Keeping(max_body=options.max_body, logger=logger)
@@ -147,7 +147,7 @@ class IdempotencyMiddleware:
         be repeated, and loses nothing that is kept: the next request opens what it needs, as if nothing was closed.
         """
         self._is_closed = True
-        await finish(self._left_alone, within=_SHUTDOWN_TIMEOUT)
+        await self._left_alone.close(within=_SHUTDOWN_TIMEOUT)
         await self._hooks.close()
         await self._let_go()
 
@@ -316,7 +316,6 @@ class IdempotencyMiddleware:
                     raise
                 if work.done() or run in self._recording or self._may_complete(request):
                     self._left_alone.add(work)
-                    work.add_done_callback(self._tell_nobody)
                     raise
                 work.cancel()  # and wait for it, as whoever called the handler would
 
@@ -330,13 +329,6 @@ class IdempotencyMiddleware:
     def _ended(self, work: asyncio.Task[web.StreamResponse]) -> None:
         self._running.discard(work)
         self._let_go_soon()
-
-    def _tell_nobody(self, work: asyncio.Task[web.StreamResponse]) -> None:
-        """The client has gone: what the handler raises gets to no error middleware any more."""
-        self._left_alone.discard(work)
-        error = None if work.cancelled() else work.exception()
-        if error is not None and not isinstance(error, web.HTTPException | SentriError):
-            self._logger.error("A handler raised an exception after its client had gone.", exc_info=error)
 
     async def _work(self, run: Run, ahead: Ahead, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
