@@ -157,6 +157,7 @@ STOPPED = """
 import os, signal, sys
 from sentri.cli import main
 from sentri.storage.user_imports import UserImports
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests in the background ignores it
 statements, insert = 0, UserImports._insert_sql
 
 def insert_until_half(self, count):
