@@ -165,8 +165,8 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C, and once more where nothing happens, as anybody would: readline, which asks, does not hear of a
-        signal in the moment in which it begins to wait.
+        """Ctrl-C, and once more where nothing happens, as anybody would: who begins to read, as readline does, does
+        not hear of a signal in the moment before it waits.
         """
         self.type("\x03")
         if not self._ends(within=5):
