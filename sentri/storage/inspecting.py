@@ -14,7 +14,14 @@ from sentri.storage.failures import StorageError
 from sentri.storage.migrating import APP
 from sentri.storage.migration_files import migrations_for
 
-__all__ = ["MigrationState", "clock_of", "most_connections", "schema_differences", "state_of_migrations"]
+__all__ = [
+    "MigrationState",
+    "clock_of",
+    "holders_of_sessions",
+    "most_connections",
+    "schema_differences",
+    "state_of_migrations",
+]
 
 _NOW: Final = {
     "postgres": "SELECT extract(epoch FROM clock_timestamp())::double precision AS now",
@@ -32,6 +39,16 @@ _COLUMNS: Final = {
     " WHERE table_schema = DATABASE() AND table_name = ?",
     "sqlite": "SELECT name FROM pragma_table_info(?)",
 }
+_HOLDERS: Final = {
+    "postgres": "SELECT conrelid::regclass::text AS name FROM pg_constraint"
+    " WHERE contype = 'f' AND confrelid = to_regclass('sentri_sessions') AND confdeltype IN ('a', 'r')",
+    "mysql": "SELECT table_name AS name FROM information_schema.referential_constraints"
+    " WHERE constraint_schema = DATABASE() AND referenced_table_name = 'sentri_sessions'"
+    " AND delete_rule IN ('NO ACTION', 'RESTRICT')",
+    "sqlite": "SELECT m.name AS name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f"
+    " WHERE m.type = 'table' AND f.\"table\" = 'sentri_sessions' AND f.on_delete IN ('NO ACTION', 'RESTRICT')",
+}
+"""Foreign keys that keep the row which they point at from being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,12 @@ async def schema_differences(database: Database) -> Sequence[str]:
         else:
             missing += [f"{table}.{column}" for column in sorted(columns - found)]
     return missing
+
+
+async def holders_of_sessions(database: Database) -> Sequence[str]:
+    """The tables of a host's own whose rows keep sessions from being deleted."""
+    rows = await database.call(lambda session: session.rows(_HOLDERS[database.dialect]))
+    return sorted({next(iter(dict(row).values())) for row in rows})
 
 
 async def clock_of(database: Database) -> float | None:

@@ -163,6 +163,23 @@ async def test_finds_what_somebody_changed_in_the_tables(make_database_options):
 
 
 @pytest.mark.parametrize("dialect", ALL, indirect=True)
+@pytest.mark.parametrize(("rule", "held"), [("NO ACTION", True), ("RESTRICT", True), ("CASCADE", False)])
+async def test_finds_foreign_keys_that_hold_sessions(make_database_options, rule, held):
+    changed = make_database_options()
+    database = Database(changed)
+    await database.open()
+    kind = {"sqlite": "CHAR(36)", "postgres": "UUID", "mysql": "CHAR(36)"}[database.dialect]
+    make = (
+        f"CREATE TABLE carts (session_id {kind} NOT NULL,"
+        f" FOREIGN KEY (session_id) REFERENCES sentri_sessions (id) ON DELETE {rule})"
+    )
+    await database.call(lambda session: session.run(make))
+    await database.close()
+    found = [finding for finding in await found_in(server(changed)) if finding.id != "database-readable"]
+    assert [(finding.id, "rows of carts " in finding.what) for finding in found] == [("sessions-held", True)] * held
+
+
+@pytest.mark.parametrize("dialect", ALL, indirect=True)
 async def test_finds_migrations_of_a_newer_version_and_missing_ones(database_of_a_server, database):
     rename = database.driver.sql("UPDATE aerich SET version = ? WHERE app = ? AND version LIKE ?")
     await database.call(lambda session: session.run(rename, "99_from_the_future.py", "sentri", "1%"))

@@ -96,6 +96,11 @@ PITFALLS: Final[Mapping[str, Pitfall]] = MappingProxyType(
         "schema-drift": Pitfall(
             "error", "Somebody changed sentri's tables by hand: bring them back to what the migrations make."
         ),
+        "sessions-held": Pitfall(
+            "error",
+            "Declare the foreign key with ON DELETE CASCADE or SET NULL: nobody can log out of such a session, and its "
+            "user cannot be disabled.",
+        ),
         "too-many-connections": Pitfall(
             "error", "Lower max in db (?max=… in the URL), run fewer processes, or let the database take more."
         ),

@@ -16,6 +16,7 @@ from sentri.keys.timeline import KeyTimes, Timeline
 from sentri.storage import Database, SigningKeys
 from sentri.storage.inspecting import (
     clock_of,
+    holders_of_sessions,
     most_connections,
     schema_differences,
     state_of_migrations,
@@ -67,6 +68,8 @@ async def _of_opened(database: Database, options: ServerOptions, deployment: Dep
             f"{deployment.processes} processes may open {wanted} connections; {options.db.shown} takes {most} from "
             "everybody together.",
         )
+    if holders := await holders_of_sessions(database):
+        yield Finding("sessions-held", f"Sessions that rows of {', '.join(holders)} point at cannot be deleted.")
     migrations = await state_of_migrations(database)
     if migrations.unknown:
         yield Finding("schema-newer", f"Migrations that this version does not know: {', '.join(migrations.unknown)}.")
