@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from sentri.errors import SentriError
@@ -82,6 +82,14 @@ class SubApplicationErrors(ErrorMiddleware):
         self._clients = clients
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await self._answered(request, handler)
+        if hdrs.CONTENT_ENCODING in request.headers:
+            # Behind the answer aiohttp decodes the rest of the body, and drops the connection where it cannot: a client
+            # that is not told would lose its next request.
+            response.force_close()
+        return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             with self._events.coming_from(lambda: source_of(request, self._clients)):
                 return await super().__call__(request, handler)
