@@ -78,16 +78,16 @@ class Hooks(TypedDict, total=False):
 
 
 class Services(TypedDict, total=False):
-    """Async functions that replace the built-in services, with the built-in's arguments (by name) and result."""
+    """Functions, plain or async, in place of built-in services: with their arguments (by name) and their result."""
 
-    register: Callable[..., Awaitable[Any]]
-    login: Callable[..., Awaitable[Any]]
-    refresh: Callable[..., Awaitable[Any]]
-    logout: Callable[..., Awaitable[Any]]
-    logout_all: Callable[..., Awaitable[Any]]
-    assign_roles: Callable[..., Awaitable[Any]]
-    change_identifier: Callable[..., Awaitable[Any]]
-    change_password: Callable[..., Awaitable[Any]]
+    register: Callable[..., Any]
+    login: Callable[..., Any]
+    refresh: Callable[..., Any]
+    logout: Callable[..., Any]
+    logout_all: Callable[..., Any]
+    assign_roles: Callable[..., Any]
+    change_identifier: Callable[..., Any]
+    change_password: Callable[..., Any]
 
 
 class GeneratedKeyKeywords(TypedDict, total=False):
