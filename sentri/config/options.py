@@ -14,7 +14,7 @@ from sentri.config import readers
 from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie, read_refresh_cookie
 from sentri.config.database import Database, read_database
 from sentri.config.durations import Duration, duration
-from sentri.config.origins import Network, read_origins, read_proxies
+from sentri.config.origins import Network, Proxy, read_origins, read_proxies
 from sentri.config.rate_limit import RateLimit, read_rate_limit
 from sentri.config.reading import Options, option, optional
 from sentri.config.redis import RedisServer, namespace, read_redis
@@ -121,7 +121,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     cookie: CookieConfig | Mapping[str, Any] | None
     access_cookie: CookieConfig | Mapping[str, Any] | None
     trusted_origins: Sequence[str] | None
-    trusted_proxies: Sequence[str] | None
+    trusted_proxies: Sequence[str | Proxy] | None
     redis_url: str | None
     namespace: str
     rate_limit: bool | RateLimit | Mapping[str, Any]
