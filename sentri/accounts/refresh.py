@@ -49,7 +49,7 @@ async def renewed(context: Context, claims: RefreshClaims, *, when_due: bool) ->
     """
     now = context.clock()
     session, user = await _living(context, claims, now, otherwise=session_ended())
-    due = now >= session.rotated_at + context.rules.refresh_leeway
+    due = _is_due(context, session, now)
     good = (claims.jti == session.jti and (when_due or not due)) or _is_just_spent(context, session, claims, now)
     if not good or now >= claims.expires_at:
         return None
@@ -68,7 +68,7 @@ async def settled(context: Context, claims: RefreshClaims, pair: TokenPair) -> T
         now = context.clock()
         session, user = await _living(context, claims, now, otherwise=session_ended())
         if claims.jti == session.jti:
-            if now < session.rotated_at + context.rules.refresh_leeway:
+            if not _is_due(context, session, now):
                 return pair
             current = await _rotate(context, session, user, claims, now)
         elif _is_just_spent(context, session, claims, now):
@@ -90,6 +90,11 @@ async def is_current(context: Context, pair: TokenPair) -> bool:
     except SentriError as error:
         return error.status_code != HTTPStatus.UNAUTHORIZED
     return session.jti == claims.jti
+
+
+def _is_due(context: Context, session: SessionRecord, now: float) -> bool:
+    # A login is no rotation: nobody holds a predecessor of its token.
+    return session.previous_jti is None or now >= session.rotated_at + context.rules.refresh_leeway
 
 
 def _is_just_spent(context: Context, session: SessionRecord, claims: RefreshClaims, now: float) -> bool:

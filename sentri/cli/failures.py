@@ -31,7 +31,8 @@ def told(error: Exception) -> str:
     from sentri.storage.failures import StorageError  # noqa: PLC0415 - here alone: `sentri --help` loads no database
 
     if isinstance(error, StorageError):
-        return f"the database refused a statement ({error}); `sentri migrate` makes the tables that it may be missing"
+        wrong = f"the database refused a statement ({error.fault})"
+        return f"{wrong}; `sentri migrate` makes the tables that it may be missing"
     if isinstance(error, OSError) and error.strerror:  # a full disk, a folder that is not there
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sentri.config.reading import Wrong, suggestion
+from sentri.config.reading import Wrong, each, optional, unknown_entry
 
 __all__ = ["Cookie", "CookieConfig", "SameSite", "read_access_cookie", "read_refresh_cookie"]
 
@@ -58,46 +58,54 @@ class Cookie:
 
 def read_refresh_cookie(value: object) -> Cookie:
     """The refresh cookie; raises `Wrong` for one that scripts could read."""
-    given = _given(value)
-    if given.http_only is False:
-        raise Wrong("has http_only=False; no configuration makes a refresh token readable by scripts")
-    return _checked(given, name="refresh_token", http_only=True)
+    return _read(value, {**_READERS, "http_only": _hidden}, name="refresh_token", http_only=True)
 
 
 def read_access_cookie(value: object) -> Cookie:
     """The access cookie, which scripts may read unless `http_only` says otherwise."""
-    return _checked(_given(value), name="access_token", http_only=False)
+    return _read(value, _READERS, name="access_token", http_only=False)
 
 
-def _given(value: object) -> CookieConfig:
+def _read(value: object, readers: Mapping[str, Callable[[object], Any]], *, name: str, http_only: bool) -> Cookie:
+    def entry(item: tuple[str, object]) -> tuple[str, Any]:
+        attribute, given = item
+        if attribute not in readers:
+            raise unknown_entry(attribute, readers)
+        return attribute, readers[attribute](given)
+
+    given = _given(value)
+    usual = CookieConfig(name=name, http_only=http_only)
+    defaults = {attribute: getattr(usual, attribute) for attribute in readers}
+    read = {attribute: found for attribute, found in each(entry, given.items()) if found is not None}
+    cookie = Cookie(**{**defaults, **read})
+    if contradiction := _contradiction(cookie):
+        raise Wrong(contradiction)
+    return cookie
+
+
+def _given(value: object) -> dict[str, Any]:
     match value:
         case CookieConfig():
-            return value
+            return {field.name: getattr(value, field.name) for field in fields(CookieConfig)}
         case Mapping():
-            known = [field.name for field in fields(CookieConfig)]
-            for name in value:
-                if name not in known:
-                    raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
-            return CookieConfig(**value)
+            return dict(value)
         case _:
             raise Wrong(f"is a {type(value).__name__}; give a sentri.CookieConfig or a mapping")
 
 
-def _checked(given: CookieConfig, *, name: str, http_only: bool) -> Cookie:
-    for flag in ("http_only", "secure"):
-        if not isinstance(getattr(given, flag), bool | None):
-            raise Wrong(f"has {flag}={getattr(given, flag)!r}; it must be True or False")
-    cookie = Cookie(
-        name=_matching(given.name if given.name is not None else name, _NAME, "name"),
-        http_only=http_only if given.http_only is None else given.http_only,
-        secure=given.secure is not False,
-        same_site=_same_site(given.same_site),
-        path=_matching(given.path, _PATH, "path"),
-        domain=None if given.domain is None else _matching(given.domain, _DOMAIN, "domain"),
-    )
-    if contradiction := _contradiction(cookie):
-        raise Wrong(contradiction)
-    return cookie
+def _flag(attribute: str) -> Callable[[object], bool | None]:
+    def read(value: object) -> bool | None:
+        if not isinstance(value, bool | None):
+            raise Wrong(f"has {attribute}={value!r}; it must be True or False")
+        return value
+
+    return read
+
+
+def _hidden(value: object) -> bool | None:
+    if value is False:
+        raise Wrong("has http_only=False; no configuration makes a refresh token readable by scripts")
+    return _flag("http_only")(value)
 
 
 def _same_site(value: object) -> SameSite:
@@ -107,10 +115,23 @@ def _same_site(value: object) -> SameSite:
     return known
 
 
-def _matching(value: object, form: re.Pattern[str], part: str) -> str:
-    if not isinstance(value, str) or not form.fullmatch(value) or value.lower() in _ATTRIBUTES:
-        raise Wrong(f"has {part}={value!r}, which is no cookie {part}")
-    return value
+def _matching(form: re.Pattern[str], part: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not form.fullmatch(value) or value.lower() in _ATTRIBUTES:
+            raise Wrong(f"has {part}={value!r}, which is no cookie {part}")
+        return value
+
+    return read
+
+
+_READERS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "name": optional(_matching(_NAME, "name")),
+    "http_only": _flag("http_only"),
+    "secure": _flag("secure"),
+    "same_site": _same_site,
+    "path": _matching(_PATH, "path"),
+    "domain": optional(_matching(_DOMAIN, "domain")),
+}
 
 
 def _contradiction(cookie: Cookie) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sentri.config.durations import Duration, duration
-from sentri.config.reading import Wrong, suggestion
+from sentri.config.reading import Wrong, each, scheme_of, unknown_entry
 
 __all__ = ["Database", "Dialect", "read_database"]
 
@@ -88,10 +88,7 @@ def read_database(value: object) -> Database:
 
 
 def _from_mapping(given: Mapping[Any, Any]) -> Database:
-    known = {f.name for f in fields(Database)}
-    for name in given:
-        if name not in known:
-            raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
+    each(_known_entry, given)
     parts = dict(given)
     url = parts.pop("connection_string", None)
     if url is None:
@@ -103,11 +100,17 @@ def _from_mapping(given: Mapping[Any, Any]) -> Database:
     return _checked(**_parts_of_url(url) | parts)
 
 
+def _known_entry(name: object) -> None:
+    known = [f.name for f in fields(Database)]
+    if name not in known:
+        raise unknown_entry(name, known)
+
+
 def _parts_of_url(url: str) -> dict[str, Any]:
     scheme, separator, rest = url.partition("://")
     dialect = _SCHEMES.get(scheme.lower())
     if not separator or dialect is None:
-        raise Wrong(f"has no known scheme; {_ALLOWED}")
+        raise Wrong(f"{scheme_of(url)}; {_ALLOWED}")
     if dialect == "sqlite":
         path, _, query = rest.partition("?")
         return {"dialect": dialect, "database": unquote(path), **_query(query, dialect)}
@@ -156,32 +159,43 @@ def _query(query: str, dialect: Dialect) -> dict[str, Any]:
 def _checked(**parts: Any) -> Database:
     dialect = parts.setdefault("dialect", "postgres")
     if dialect not in ("postgres", "mysql", "sqlite"):
-        raise Wrong("has an unknown dialect; allowed are postgres, mysql and sqlite")
-    for name in ("database", "host", "user", "password", "schema"):
-        if not isinstance(parts.get(name), str | None):
-            raise Wrong(f"has a {name} that is a {type(parts[name]).__name__}; it must be a string")
-    if not parts.get("database"):
-        raise Wrong("names no database" if dialect != "sqlite" else "names no file; give sqlite://path")
-    if dialect == "sqlite":
-        _refuse_server_parts(parts)
-    else:
-        parts["host"] = parts.get("host") or "127.0.0.1"
-        parts["port"] = _whole(parts.get("port") or _PORTS[dialect], "port", 65535)
-    parts["max"] = _whole(parts.get("max", 10), "max", 1000)
-    parts["timeout"] = _timeout(parts.get("timeout", 5.0))
-    _check_ssl(parts.get("ssl"), dialect)
+        raise Wrong(f"has the dialect {dialect!r}; allowed are postgres, mysql and sqlite")
+    each(lambda check: check(parts), (_check_texts, _check_place, _check_pool, _check_ssl))
     return Database(**parts)
 
 
-def _refuse_server_parts(parts: Mapping[str, Any]) -> None:
-    for name in ("host", "port", "user", "password", "schema", "ssl"):
-        if parts.get(name) is not None:
-            raise Wrong(f"has a {name}, which SQLite does not take")
+def _check_texts(parts: dict[str, Any]) -> None:
+    def text(name: str) -> None:
+        if not isinstance(parts.get(name), str | None):
+            raise Wrong(f"has a {name} that is a {type(parts[name]).__name__}; it must be a string")
+
+    each(text, ("database", "host", "user", "password", "schema"))
+    if not parts.get("database"):
+        raise Wrong("names no database" if parts["dialect"] != "sqlite" else "names no file; give sqlite://path")
+
+
+def _check_place(parts: dict[str, Any]) -> None:
+    if parts["dialect"] == "sqlite":
+        each(lambda name: _refuse_server_part(parts, name), ("host", "port", "user", "password", "schema", "ssl"))
+    else:
+        parts["host"] = parts.get("host") or "127.0.0.1"
+        parts["port"] = _whole(parts.get("port") or _PORTS[parts["dialect"]], "port", 65535)
+
+
+def _check_pool(parts: dict[str, Any]) -> None:
+    parts["max"] = _whole(parts.get("max", 10), "max", 1000)
+    parts["timeout"] = _timeout(parts.get("timeout", 5.0))
+
+
+def _refuse_server_part(parts: Mapping[str, Any], name: str) -> None:
+    if parts.get(name) is not None:
+        raise Wrong(f"has a {name}, which SQLite does not take")
 
 
 def _whole(value: object, name: str, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise Wrong(f"has a {name} that is not a whole number from 1 to {most}")
+        given = value if isinstance(value, int) else f"a {type(value).__name__}"
+        raise Wrong(f"has a {name} that is {given}; it must be a whole number from 1 to {most}")
     return value
 
 
@@ -192,8 +206,9 @@ def _timeout(value: object) -> float:
         raise Wrong(f"has a timeout that {wrong}") from None
 
 
-def _check_ssl(value: object, dialect: Dialect) -> None:
-    if isinstance(value, SSLContext):
+def _check_ssl(parts: Mapping[str, Any]) -> None:
+    value, dialect = parts.get("ssl"), parts["dialect"]
+    if isinstance(value, SSLContext) or dialect == "sqlite":  # which takes none, as has been said
         return
     allowed: tuple[object, ...] = (None, True, False) if dialect == "mysql" else (None, True, False, *_SSL_MODES)
     if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):

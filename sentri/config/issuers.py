@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from yarl import URL
 
 from sentri.config import readers
-from sentri.config.reading import Wrong, suggestion
+from sentri.config.reading import Wrong, each, scheme_of, unknown_entry
 
 __all__ = ["ClaimPath", "KeyUri", "TrustedIssuer", "read_issuers", "read_key_uri"]
 
@@ -97,6 +97,8 @@ def read_key_uri(value: object) -> KeyUri:
     except ValueError:
         host = None
         parts = SplitResult("", "", "", "", "")
+    if parts.scheme not in ("https", "http") and parts.netloc:
+        raise Wrong(f"{scheme_of(value)}; give a URL such as 'https://auth.example.com/auth/keys'")
     if parts.scheme not in ("https", "http") or not host:
         raise Wrong("is no http(s) URL; give one such as 'https://auth.example.com/auth/keys'")
     if ".." in host or host.startswith(".") or "@" in parts.path or not _is_sendable(parts):
@@ -117,40 +119,40 @@ def read_issuers(value: object) -> tuple[ReadIssuer, ...]:
         return ()
     if isinstance(value, str | bytes | Mapping | TrustedIssuer) or not isinstance(value, Sequence):
         raise Wrong(f"is a {type(value).__name__}; it must be a sequence of sentri.TrustedIssuer")
-    issuers = tuple(_read_issuer(entry, position) for position, entry in enumerate(value))
+    issuers = tuple(each(lambda numbered: _read_issuer(*numbered), enumerate(value)))
     names = [issuer.issuer for issuer in issuers]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Wrong(f"names {twice} more than once")
     return issuers
 
 
-def _read_issuer(entry: object, position: int) -> ReadIssuer:
-    names = [field.name for field in fields(TrustedIssuer)]
+def _read_issuer(position: int, entry: object) -> ReadIssuer:
     match entry:
         case TrustedIssuer():
-            given = {name: getattr(entry, name) for name in names}
+            given = {name: getattr(entry, name) for name in _PARTS}
         case Mapping():
             given = dict(entry)
         case _:
             raise Wrong(f"has a {type(entry).__name__} in it; give sentri.TrustedIssuer(issuer, key_uri, audience)")
-    for name in given:
-        if name not in names:
-            raise Wrong(f"[{position}] has an unknown entry {name!r}{suggestion(name, names)}")
-    defaults = {field.name: field.default for field in fields(TrustedIssuer)[2:]}
-    values = {name: _read_part(given, name, position) for name in ("issuer", "key_uri")}
-    values |= {name: _read_part({**defaults, **given}, name, position) for name in defaults}
+    names = [*given, *(name for name in _PARTS if name not in given)]
+    try:
+        values = dict(each(lambda name: (name, _read_part(given, name)), names))
+    except Wrong as wrong:
+        raise Wrong(*(f"[{position}]{finding}" for finding in wrong.findings)) from None
     if values["lenient_typ"] and values["audience"] is None:
         raise Wrong(f"[{position}] has lenient_typ without an audience: every ID token of the issuer would pass")
     return ReadIssuer(**values)
 
 
-def _read_part(given: Mapping[str, Any], name: str, position: int) -> Any:
-    if name not in given:
-        raise Wrong(f"[{position}] has no {name}")
+def _read_part(given: Mapping[str, Any], name: str) -> Any:
+    if name not in _PARTS:
+        raise Wrong(f" {unknown_entry(name, _PARTS)}")
+    if name not in given and name not in _DEFAULTS:
+        raise Wrong(f" has no {name}")
     try:
-        return _PARTS[name](given[name])
+        return _PARTS[name](given.get(name, _DEFAULTS.get(name)))
     except Wrong as wrong:
-        raise Wrong(f"[{position}].{name} {wrong}") from None
+        raise Wrong(*(f".{name} {finding}" for finding in wrong.findings)) from None
 
 
 def _claim_path(value: object) -> ClaimPath:
@@ -169,6 +171,7 @@ _PARTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "roles_claim": _claim_path,
     "identifier_claim": _claim_path,
 }
+_DEFAULTS: Final = {field.name: field.default for field in fields(TrustedIssuer)[2:]}
 
 
 def _is_sendable(parts: SplitResult) -> bool:

@@ -14,7 +14,7 @@ from sentri.config import readers
 from sentri.config.cookies import Cookie, CookieConfig, read_access_cookie, read_refresh_cookie
 from sentri.config.database import Database, read_database
 from sentri.config.durations import Duration, duration
-from sentri.config.origins import Network, read_origins, read_proxies
+from sentri.config.origins import Network, Proxy, read_origins, read_proxies
 from sentri.config.rate_limit import RateLimit, read_rate_limit
 from sentri.config.reading import Options, option, optional
 from sentri.config.redis import RedisServer, namespace, read_redis
@@ -78,16 +78,16 @@ class Hooks(TypedDict, total=False):
 
 
 class Services(TypedDict, total=False):
-    """Async functions that replace the built-in services, with the built-in's arguments (by name) and result."""
+    """Functions, plain or async, in place of built-in services: with their arguments (by name) and their result."""
 
-    register: Callable[..., Awaitable[Any]]
-    login: Callable[..., Awaitable[Any]]
-    refresh: Callable[..., Awaitable[Any]]
-    logout: Callable[..., Awaitable[Any]]
-    logout_all: Callable[..., Awaitable[Any]]
-    assign_roles: Callable[..., Awaitable[Any]]
-    change_identifier: Callable[..., Awaitable[Any]]
-    change_password: Callable[..., Awaitable[Any]]
+    register: Callable[..., Any]
+    login: Callable[..., Any]
+    refresh: Callable[..., Any]
+    logout: Callable[..., Any]
+    logout_all: Callable[..., Any]
+    assign_roles: Callable[..., Any]
+    change_identifier: Callable[..., Any]
+    change_password: Callable[..., Any]
 
 
 class GeneratedKeyKeywords(TypedDict, total=False):
@@ -121,7 +121,7 @@ class GeneratedKeyKeywords(TypedDict, total=False):
     cookie: CookieConfig | Mapping[str, Any] | None
     access_cookie: CookieConfig | Mapping[str, Any] | None
     trusted_origins: Sequence[str] | None
-    trusted_proxies: Sequence[str] | None
+    trusted_proxies: Sequence[str | Proxy] | None
     redis_url: str | None
     namespace: str
     rate_limit: bool | RateLimit | Mapping[str, Any]

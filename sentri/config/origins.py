@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from sentri.config.reading import Wrong
+from sentri.config.reading import Wrong, each
 
-__all__ = ["Network", "origin_of", "read_origins", "read_proxies"]
+__all__ = ["Network", "Proxy", "origin_of", "read_origins", "read_proxies"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Proxy = Network | ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN: Final = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
@@ -37,24 +38,28 @@ def origin_of(text: str) -> str | None:
 
 def read_origins(value: object) -> frozenset[str]:
     """`https://app.example.com` and the like: scheme, host, port, and nothing behind them."""
-    origins = set()
-    for entry in _texts(value, "origins, such as ['https://app.example.com']"):
-        origin = origin_of(entry.removesuffix("/"))
-        if origin is None:
-            raise Wrong(f"has {entry!r}, which is no origin; give them like 'https://app.example.com'")
-        origins.add(origin)
-    return frozenset(origins)
+    return frozenset(each(_origin, _texts(value, "origins, such as ['https://app.example.com']")))
+
+
+def _origin(entry: str) -> str:
+    origin = origin_of(entry.removesuffix("/"))
+    if origin is None:
+        raise Wrong(f"has {entry!r}, which is no origin; give them like 'https://app.example.com'")
+    return origin
 
 
 def read_proxies(value: object) -> tuple[Network, ...]:
-    """Addresses and networks: `"10.0.0.0/8"`, `"::1"`."""
-    networks = []
-    for entry in _texts(value, "addresses and networks, such as ['10.0.0.0/8', '::1']"):
-        try:
-            networks.append(ipaddress.ip_network(entry))
-        except ValueError:
-            raise Wrong(f"has {entry!r}, which is no address and no network (whose host bits are zero)") from None
-    return tuple(networks)
+    """Addresses and networks: `"10.0.0.0/8"`, `"::1"`, or the objects of `ipaddress`."""
+    if isinstance(value, list | tuple | set | frozenset):
+        value = [str(entry) if isinstance(entry, Proxy) else entry for entry in value]
+    return tuple(each(_network, _texts(value, "addresses and networks, such as ['10.0.0.0/8', '::1']")))
+
+
+def _network(entry: str) -> Network:
+    try:
+        return ipaddress.ip_network(entry)
+    except ValueError:
+        raise Wrong(f"has {entry!r}, which is no address and no network (whose host bits are zero)") from None
 
 
 def _is_address(text: str) -> bool:

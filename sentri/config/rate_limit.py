@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sentri.config.durations import Duration, duration
-from sentri.config.reading import Wrong, suggestion
+from sentri.config.reading import Wrong, unknown_entry
 from sentri.errors import ConfigurationError
 
 __all__ = ["RateLimit", "read_rate_limit"]
@@ -76,12 +76,17 @@ def read_rate_limit(value: object) -> RateLimit | None:
         case False:
             return None
         case Mapping():
-            for name in value:
-                if name not in _NAMES:
-                    raise Wrong(f"has an unknown entry {name!r}{suggestion(name, _NAMES)}")
-            try:
-                return RateLimit(**value)
-            except ConfigurationError as error:
-                raise Wrong(f"has something wrong in it: {error.message}") from None
+            return _from_mapping(value)
         case _:
             raise Wrong(f"is a {type(value).__name__}; it must be a RateLimit, True or False")
+
+
+def _from_mapping(given: Mapping[Any, Any]) -> RateLimit:
+    findings = [str(unknown_entry(name, _NAMES)) for name in given if name not in _NAMES]
+    try:
+        limits = RateLimit(**{name: value for name, value in given.items() if name in _NAMES})
+    except ConfigurationError as error:
+        raise Wrong(*findings, f"has something wrong in it: {error.message}") from None
+    if findings:
+        raise Wrong(*findings)
+    return limits

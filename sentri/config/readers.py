@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from sentri.clock import Clock
-from sentri.config.reading import Wrong, suggestion
+from sentri.config.reading import Wrong, each, unknown_entry
 
 __all__ = [
     "audience",
@@ -78,11 +78,7 @@ def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
     """Role names from a sequence, a set or a `StrEnum`, at least `least` of them."""
 
     def read(value: object) -> tuple[str, ...]:
-        names = _entries(value, "role names or a StrEnum")
-        for name in names:
-            if not isinstance(name, str) or not name or name != name.strip() or len(name) > _LONGEST_ROLE:
-                raise Wrong(f"has {name!r}, which is no role name: 1 to {_LONGEST_ROLE} characters, no space around")
-        plain = [str.__str__(name) for name in names]
+        plain = each(_role_name, _entries(value, "role names or a StrEnum"))
         if not all(_is_unicode(name) for name in plain):
             raise Wrong("has a name that is not Unicode text: it has lone surrogates")
         if twice := sorted({name for name in plain if plain.count(name) > 1}):
@@ -94,6 +90,12 @@ def role_names(*, least: int = 0) -> Callable[[object], tuple[str, ...]]:
         return tuple(plain)
 
     return read
+
+
+def _role_name(name: object) -> str:
+    if not isinstance(name, str) or not name or name != name.strip() or len(name) > _LONGEST_ROLE:
+        raise Wrong(f"has {name!r}, which is no role name: 1 to {_LONGEST_ROLE} characters, no space around")
+    return str.__str__(name)
 
 
 def _is_unicode(text: str) -> bool:
@@ -180,16 +182,18 @@ def clock(value: object) -> Clock:
 def callbacks(known: Mapping[str, Sequence[str]], *, by_name: bool = False) -> Callable[[object], Mapping[str, Any]]:
     """Functions by name; each is called with the arguments that `known` has for it, positional or by name."""
 
+    def entry(name: str, function: Any) -> None:
+        if name not in known:
+            raise unknown_entry(name, known)
+        expected = known[name]
+        fits = _takes(function, **dict.fromkeys(expected, "")) if by_name else _takes(function, *expected)
+        if not callable(function) or not fits:
+            raise Wrong(f"{name} must be a function of ({', '.join(expected)})")
+
     def read(value: object) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
             raise Wrong(f"is a {type(value).__name__}; it must be a mapping of names to functions")
-        for name, function in value.items():
-            if name not in known:
-                raise Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
-            expected = known[name]
-            fits = _takes(function, **dict.fromkeys(expected, "")) if by_name else _takes(function, *expected)
-            if not callable(function) or not fits:
-                raise Wrong(f"{name} must be a function of ({', '.join(expected)})")
+        each(lambda item: entry(*item), value.items())
         return dict(value)
 
     return read

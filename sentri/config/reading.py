@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from sentri.errors import ConfigurationError
 
-__all__ = ["Options", "Wrong", "option", "optional", "suggestion"]
+__all__ = ["Options", "Wrong", "each", "option", "optional", "scheme_of", "suggestion", "unknown_entry"]
 
 T = TypeVar("T")
+E = TypeVar("E")
+
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]{0,30}", re.ASCII)
 
 
 class Wrong(Exception):
-    """What is wrong with the option that is being read; the text continues the option's name."""
+    """What is wrong with the option that is being read: one text or several, each of which continues its name."""
+
+    def __init__(self, *findings: str) -> None:
+        super().__init__(*findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return "; ".join(self.findings)
 
 
 def option(read: Callable[[Any], T], *, default: Any = dataclasses.MISSING, secret: bool = False) -> Any:
@@ -30,6 +41,31 @@ def option(read: Callable[[Any], T], *, default: Any = dataclasses.MISSING, secr
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     """The reader that leaves None alone."""
     return lambda value: None if value is None else read(value)
+
+
+def each(read: Callable[[E], T], entries: Iterable[E]) -> list[T]:
+    """What `read` makes of every entry; where some are wrong, one `Wrong` with what is wrong with all of them."""
+    values: list[T] = []
+    findings: list[str] = []
+    for entry in entries:
+        try:
+            values.append(read(entry))
+        except Wrong as wrong:
+            findings += wrong.findings
+    if findings:
+        raise Wrong(*findings)
+    return values
+
+
+def unknown_entry(name: object, known: Iterable[str]) -> Wrong:
+    """That an option which is a mapping has an entry of a name that it does not take."""
+    return Wrong(f"has an unknown entry {name!r}{suggestion(name, known)}")
+
+
+def scheme_of(url: str) -> str:
+    """What stands before `://`, for messages; nothing where that may be part of a secret."""
+    scheme, separator, _ = url.partition("://")
+    return f"has the scheme {scheme!r}" if separator and _SCHEME.fullmatch(scheme) else "has no known scheme"
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
@@ -55,7 +91,7 @@ class Options:
                 try:
                     values[name] = field.metadata["read"](given[name])
                 except Wrong as wrong:
-                    findings.append(f"{name} {wrong}")
+                    findings += [f"{name} {finding}" for finding in wrong.findings]
             elif field.default is dataclasses.MISSING:
                 findings.append(f"{name} is required")
             else:

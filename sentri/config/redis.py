@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from sentri.config.reading import Wrong
+from sentri.config.reading import Wrong, scheme_of
 
 __all__ = ["RedisServer", "namespace", "read_redis"]
 
@@ -45,7 +45,7 @@ def read_redis(value: object) -> RedisServer:
 
 def _split(url: str) -> tuple[SplitResult, int]:
     if url.partition("://")[0].lower() not in {"redis", "rediss", "unix"} or "://" not in url:
-        raise Wrong(f"has no known scheme; {_ALLOWED}")
+        raise Wrong(f"{scheme_of(url)}; {_ALLOWED}")
     try:
         split = urlsplit(url)
         port = split.port or 6379

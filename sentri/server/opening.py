@@ -28,6 +28,7 @@ class Opening:
         self._holders = 0
         self._used_by_others = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._times_opened = 0
         self._opening: asyncio.Task[None] | None = None
         self._until_the_end: AsyncGenerator[None, None] | None = None
 
@@ -72,16 +73,18 @@ class Opening:
         await self._close()  # what an earlier loop may have left behind
         await self._open()
         self._loop = loop
-        self._until_the_end = self._closing_with_the_loop(loop)
+        self._times_opened += 1
+        self._until_the_end = self._closing_with_the_loop(self._times_opened)
         await anext(self._until_the_end)
 
-    async def _closing_with_the_loop(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+    async def _closing_with_the_loop(self, opened: int) -> AsyncGenerator[None, None]:
         # The event loop finalizes generators that are still suspended when it shuts down (asyncio.run does): without
-        # this, a script that forgets to close would hang on its database driver's thread.
+        # this, a script that forgets to close would hang on its database driver's thread. It finalizes that of an
+        # earlier opening too, as soon as a later one takes its place, and that one stays open.
         try:
             yield
         finally:
-            if self._loop is loop:
+            if self._loop is not None and self._times_opened == opened:
                 await self._shut()
 
     async def _shut(self) -> None:

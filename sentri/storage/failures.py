@@ -43,10 +43,15 @@ class Fault:
 
 
 class StorageError(Exception):
-    """The database refused a statement. Holds the driver's exception type and its SQLSTATE or errno, no more."""
+    """The database refused a statement. Holds the driver's exception type and its SQLSTATE or errno, no more, and what
+    is to be done about the one mistake that everybody makes.
+    """
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
+        super().__init__(
+            f"the database refused a statement ({fault}); `await auth.migrate()`, or `sentri migrate`, makes the "
+            "tables that it may be missing"
+        )
         self.fault = fault
 
 

@@ -133,9 +133,10 @@ class Auth(ABC):
         traceback in the log; `on_unhandled(request, error)` is told, and may return a response to send instead. It is
         told of exceptions inside the auth server's own endpoints too, whose answer stays the envelope.
         """
+        middleware = ErrorMiddleware(self._logger, on_unhandled)
         if on_unhandled is not None:
             self._on_unhandled.append(on_unhandled)
-        return ErrorMiddleware(self._logger, on_unhandled)
+        return middleware
 
     def idempotency_middleware(self, **options: Unpack[MiddlewareKeywords]) -> IdempotencyMiddleware:
         """A middleware that answers repeats of a request that carries a key with its first answer.

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sentri.errors import SentriError
+from sentri.config.readers import callback
+from sentri.config.reading import Wrong, optional
+from sentri.errors import ConfigurationError, SentriError
 from sentri.telling import Events
 from sentri.web.client_address import Clients
 from sentri.web.denials import place_of, source_of
@@ -30,6 +32,10 @@ class ErrorMiddleware:
     """
 
     def __init__(self, logger: logging.Logger, on_unhandled: OnUnhandled | None) -> None:
+        try:
+            optional(callback("request", "error"))(on_unhandled)
+        except Wrong as wrong:
+            raise ConfigurationError(f"on_unhandled {wrong}") from None
         self._logger = logger
         self._on_unhandled = on_unhandled
 
@@ -82,6 +88,14 @@ class SubApplicationErrors(ErrorMiddleware):
         self._clients = clients
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await self._answered(request, handler)
+        if hdrs.CONTENT_ENCODING in request.headers:
+            # Behind the answer aiohttp decodes the rest of the body, and drops the connection where it cannot: a client
+            # that is not told would lose its next request.
+            response.force_close()
+        return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             with self._events.coming_from(lambda: source_of(request, self._clients)):
                 return await super().__call__(request, handler)

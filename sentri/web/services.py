@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -21,9 +22,9 @@ T = TypeVar("T")
 class Services:
     """Calls a service by name, with named arguments.
 
-    A replacement gets validated input and must be async and answer with what the built-in one answers with. Everything
-    around a service (API key, roles, hooks) is the endpoint's and stays; and what happened is told, unless the built-in
-    one was called and has told it.
+    A replacement, plain or async, gets validated input and must answer with what the built-in one answers with.
+    Everything around a service (API key, roles, hooks) is the endpoint's and stays; and what happened is told, unless
+    the built-in one was called and has told it.
     """
 
     def __init__(self, accounts: Accounts, context: Context, replaced: Mapping[str, Any]) -> None:
@@ -108,7 +109,9 @@ class Services:
         if replacement is None:
             result = await getattr(self._accounts, name)(**given)
         else:
-            result = await replacement(**await VALIDATIONS[name](self._context, **given))
+            result = replacement(**await VALIDATIONS[name](self._context, **given))
+            if inspect.isawaitable(result):
+                result = await result
         if not isinstance(result, kind):
             raise TypeError(f"the {name} service returned a {type(result).__name__}, not a {kind.__name__}")
         return result

@@ -129,6 +129,9 @@ def issuer(**changes):
     [
         ({"issuer": "a"}, "trusted_issuers [0] has no key_uri"),
         (issuer(isuer="a"), "trusted_issuers [0] has an unknown entry 'isuer'; did you mean issuer?"),
+        ({"isuer": "a", "key_uri": "x"}, "trusted_issuers [0].key_uri is no http(s) URL; "),
+        ({"isuer": "a", "key_uri": "x"}, "; trusted_issuers [0] has no issuer"),
+        (issuer(key_uri="ftp://p.example/keys"), "trusted_issuers [0].key_uri has the scheme 'ftp'"),
         (issuer(issuer=""), "trusted_issuers [0].issuer is ''"),
         (issuer(key_uri="x"), "trusted_issuers [0].key_uri is no http(s) URL"),
         (issuer(key_uri="http://p.example/keys"), "trusted_issuers [0].key_uri is http://p.example/keys"),

@@ -160,12 +160,15 @@ async def test_rotates_once_per_leeway(site, clock):
     assert await site.rotations(pair) == 2
 
 
-async def test_a_login_counts_as_a_rotation(site):
-    """Its refresh token is as new as one can be."""
+async def test_the_first_one_after_a_login_rotates(site):
+    """However new the login is: it was no rotation, so one is to be had. Then the leeway counts."""
     pair = await site.log_in()
-    response = await site.send("GET", "/profile", shown(refresh_token=pair.refresh_token))
-    assert cookies_of(response)["refresh_token"].value == pair.refresh_token
-    assert await site.rotations(pair) == 0
+    first = await site.send("GET", "/profile", shown(refresh_token=pair.refresh_token))
+    successor = cookies_of(first)["refresh_token"].value
+    assert successor != pair.refresh_token
+    again = await site.send("GET", "/profile", shown(refresh_token=successor))
+    assert cookies_of(again)["refresh_token"].value == successor
+    assert await site.rotations(pair) == 1
 
 
 async def test_an_old_request_is_answered_with_the_successor(site, clock):

@@ -145,6 +145,17 @@ async def test_migrate_opens_and_is_safe_to_repeat(make_auth):
         pass
 
 
+async def test_a_database_that_was_never_migrated_says_what_to_do(make_auth, tmp_path):
+    """Of the exception a script sees no more than its text: it says more than the number of an error."""
+    auth = make_auth(db=f"sqlite://{tmp_path / 'new.db'}")
+    with pytest.raises(Exception, match=r"`await auth\.migrate\(\)`"):
+        await auth.accounts.register("Ann", PASSWORD)
+    await auth.migrate()
+    await auth.accounts.register("Ann", PASSWORD)
+    async with auth:
+        pass
+
+
 SCRIPT = """
 import asyncio, json, sys
 from sentri import create_auth

@@ -118,6 +118,14 @@ async def test_a_content_encoding_is_refused(send, endpoint):
         await assert_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+async def test_a_body_that_is_not_encoded_as_it_says_costs_no_other_request(send, endpoint):
+    """Once aiohttp has tried to decode it, it drops the connection: the client is told, and takes a new one."""
+    for _ in range(3):
+        response = await send(json.dumps(endpoint.body), **{"Content-Encoding": "gzip"})
+        await assert_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+        assert response.headers["Connection"] == "close"
+
+
 # --- the size
 
 

@@ -126,6 +126,16 @@ async def test_on_unhandled_is_told_the_request_and_the_exception(make_host):
     assert told == [("/", error)]
 
 
+@pytest.mark.parametrize("report", [5, "report", lambda: None, lambda request: None])
+def test_refuses_an_on_unhandled_that_cannot_be_called(make_auth, report):
+    """While the application is made: when an exception has to be told is too late."""
+    auth = make_auth()
+    for wire in (auth.error_middleware, lambda told: auth.setup(web.Application(), on_unhandled=told)):
+        with pytest.raises(SentriError, match="on_unhandled is a") as caught:
+            wire(report)
+        assert caught.value.code == "CONFIGURATION_ERROR"
+
+
 async def test_on_unhandled_is_not_told_of_errors_that_have_an_answer(make_host):
     told = []
     api = await make_host(raising(OutOfStock()), on_unhandled=lambda *what: told.append(what))

@@ -192,9 +192,14 @@ async def test_a_result_of_a_wrong_type_is_a_500(make_api, told, hooks, name, re
     assert told == []
 
 
-async def test_a_replacement_that_is_not_async_is_a_500(make_api):
-    api = await make_api(router={"login": lambda identifier, password: None})
-    await assert_error(await api.login("Ann"), 500, "INTERNAL_ERROR")
+async def test_a_replacement_may_be_a_plain_function(make_api):
+    elsewhere = AuthUser("6f1c1a52-7e0a-4c1e-9b7e-0d2f3a4b5c6d", "Ann", ("user",))
+    api = await make_api(
+        router={"register": lambda identifier, password, roles: elsewhere, "login": lambda identifier, password: None}
+    )
+    data = await data_of(await api.post("/auth/register", {"identifier": "x", "password": PASSWORD}), 201)
+    assert data == {"user": elsewhere.to_dict()}
+    await assert_error(await api.login("Ann"), 500, "INTERNAL_ERROR")  # no TokenPair
 
 
 # --- at creation

@@ -78,7 +78,7 @@ def test_the_defaults_are_those_of_the_contract():
         ({"on_conflict": lambda method: None}, "on_conflict is a function"),
         ({"redis_url": 6379}, "redis_url is a int"),
         ({"redis_url": "127.0.0.1:6379"}, "redis_url has no known scheme"),
-        ({"redis_url": "http://host"}, "redis_url has no known scheme"),
+        ({"redis_url": "http://host"}, "redis_url has the scheme 'http'"),
         ({"redis_url": "redis:///0"}, "redis_url names no host"),
         ({"redis_url": "unix://"}, "redis_url names no socket"),
         ({"redis_url": "redis://host/sentri"}, "redis_url names a database that is not a number"),

@@ -184,6 +184,44 @@ def test_says_everything_that_is_wrong_at_once():
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "findings"),
+    [
+        ("cookie", {"name": "a b", "same_site": "weird", "http_only": False, "pth": "/"}, 4),
+        ("access_cookie", {"http_only": "yes", "secure": "no", "path": "x", "domain": "a b"}, 4),
+        ("hooks", {"on_logn": print, "on_login": 5, "on_logout": lambda: None}, 3),
+        ("router", {"logn": print, "login": 5}, 2),
+        ("db", {"hots": "x", "usr": "y"}, 2),
+        ("db", {"host": 5, "database": "auth", "port": 99999, "max": 0, "ssl": "x"}, 4),
+        ("db", {"dialect": "sqlite", "database": "auth.db", "host": "h", "user": "u"}, 2),
+        ("rate_limit", {"max_logins": 1, "duration": "x"}, 2),
+        ("valid_roles", ["", 5, " x"], 3),
+        ("trusted_origins", ["a", "*"], 2),
+        ("trusted_proxies", ["a", "10.0.0.1/99"], 2),
+    ],
+)
+def test_says_everything_that_is_wrong_within_one_option(option, value, findings):
+    parts = refusal(**{option: value}).split("; ")
+    assert sum(part.startswith(f"{option} ") for part in parts) == findings, parts
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        ("db", "oracle://ann:hunter2@host/auth", "the scheme 'oracle'"),
+        ("redis_url", "http://ann:hunter2@host", "the scheme 'http'"),
+        ("db", {"host": "h", "database": "d", "port": 99999}, "a port that is 99999"),
+        ("db", {"host": "h", "database": "d", "max": "hunter2"}, "a max that is a str"),
+        ("db", {"host": "h", "database": "d", "dialect": "oracle"}, "the dialect 'oracle'"),
+        ("db", "ann:hunter2@host://auth", "no known scheme"),
+    ],
+)
+def test_says_what_was_given_unless_it_may_be_a_secret(option, value, shown):
+    message = refusal(**{option: value})
+    assert f"{option} has {shown}; " in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
     ("wrong", "right"),
     [
         ("acces_expires_in", "access_expires_in"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 
 import pytest
@@ -56,6 +57,17 @@ async def test_opens_again_after_it_was_closed(thing):
         await thing.opening.enter()
         await thing.opening.leave()
     assert thing.log == ["open", "close"] * 2
+
+
+async def test_stays_open_when_it_is_used_after_it_was_closed(thing):
+    """What was to close the first time with the loop is let go of then, and closes nothing that was opened since."""
+    await thing.opening.enter()
+    await thing.opening.leave()
+    await thing.opening.use()
+    gc.collect()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert thing.log == ["open", "close", "open"]
 
 
 async def test_many_at_once_open_it_once(thing):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -45,6 +45,15 @@ def test_takes_them_in_any_collection(kind):
     assert set(read(trusted_proxies=kind(["10.0.0.0/8", "::1"])).trusted_proxies) == {
         ip_network("10.0.0.0/8"),
         ip_network("::1"),
+    }
+
+
+def test_takes_proxies_as_the_objects_of_ipaddress():
+    given = [ip_network("10.0.0.0/8"), ip_address("::1"), "192.0.2.1"]
+    assert set(read(trusted_proxies=given).trusted_proxies) == {
+        ip_network("10.0.0.0/8"),
+        ip_network("::1"),
+        ip_network("192.0.2.1"),
     }
 
 
