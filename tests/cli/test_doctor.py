@@ -74,6 +74,16 @@ async def test_finds_nothing_in_a_good_set_up(database_of_a_server, redis_client
     assert await found_in(auth, deployment=DEPLOYMENT) == []
 
 
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "url", ["https://auth.example.com", "https://auth.example.com/", "https://auth.example.com/auth/"]
+)
+@pytest.mark.parametrize("cookie", [{}, {"path": "/auth"}, {"path": "/auth/"}], ids=["root", "auth", "auth slash"])
+async def test_finds_nothing_in_good_cookies_however_the_address_is_written(database_of_a_server, url, cookie):
+    auth = server(database_of_a_server, cookie=cookie, access_cookie={})
+    assert await found_in(auth, deployment=Deployment(behind_proxy=False, url=url)) == []
+
+
 async def test_finds_nothing_in_a_good_client():
     async with FakeAuthServer() as issuer:
         client = create_auth(mode="client", key_uri=issuer.key_uri, issuer=issuer.issuer, audience="shop")
@@ -102,6 +112,7 @@ PLANTED: list[tuple[str, dict[str, Any], Deployment]] = [
     ("cookie-dropped", {"cookie": {"domain": "other.org"}}, DEPLOYMENT),
     ("cookie-dropped", {"cookie": {}}, Deployment(behind_proxy=False, url="http://auth.example.com/auth")),
     ("cookie-dropped", {"access_cookie": {"path": "/app"}}, DEPLOYMENT),
+    ("cookie-dropped", {"cookie": {"path": "/au"}}, DEPLOYMENT),
     ("cookie-over-http", {"cookie": {"secure": False}}, DIRECT),
     ("cookie-over-http", {"cookie": {"secure": False}}, Deployment(behind_proxy=False, url="http://a.example/auth")),
     (
