@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from sentri.errors import ConfigurationError
 
-__all__ = ["Options", "Wrong", "option", "optional", "suggestion"]
+__all__ = ["Options", "Wrong", "checked", "option", "optional", "suggestion"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,14 @@ def option(read: Callable[[Any], T], *, default: Any = dataclasses.MISSING, secr
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     """The reader that leaves None alone."""
     return lambda value: None if value is None else read(value)
+
+
+def checked(name: str, read: Callable[[Any], T], value: object) -> T:
+    """What the value of a single option means. Raises `CONFIGURATION_ERROR` where it is wrong."""
+    try:
+        return read(value)
+    except Wrong as wrong:
+        raise ConfigurationError(f"{name} {wrong}") from None
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

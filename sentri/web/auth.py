@@ -13,8 +13,8 @@ from aiohttp import web
 
 from sentri.asking import ask
 from sentri.config.idempotency import IdempotencyOptions
-from sentri.config.readers import flag
-from sentri.config.reading import Wrong
+from sentri.config.readers import callback, flag
+from sentri.config.reading import checked, optional
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.telemetry import Telemetry
@@ -133,6 +133,7 @@ class Auth(ABC):
         traceback in the log; `on_unhandled(request, error)` is told, and may return a response to send instead. It is
         told of exceptions inside the auth server's own endpoints too, whose answer stays the envelope.
         """
+        checked("on_unhandled", optional(callback("request", "error")), on_unhandled)
         if on_unhandled is not None:
             self._on_unhandled.append(on_unhandled)
         return ErrorMiddleware(self._logger, on_unhandled)
@@ -176,14 +177,12 @@ class Auth(ABC):
 
     def _install(self, app: web.Application, *, idempotency: bool, on_unhandled: OnUnhandled | None) -> None:
         """What `setup` does in both modes. Raises `CONFIGURATION_ERROR` for an application that has an auth object."""
-        try:
-            flag(idempotency)
-        except Wrong as wrong:
-            raise ConfigurationError(f"idempotency {wrong}") from None
+        checked("idempotency", flag, idempotency)
         if AUTH in app:
             raise ConfigurationError("this application has an auth object already")
+        errors = self.error_middleware(on_unhandled)
         app[AUTH] = self
-        app.middlewares.append(self.error_middleware(on_unhandled))
+        app.middlewares.append(errors)
         if idempotency:
             app.middlewares.append(self.idempotency_middleware())
 
