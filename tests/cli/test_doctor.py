@@ -189,6 +189,13 @@ async def test_finds_migrations_of_a_newer_version_and_missing_ones(database_of_
 
 
 @ONE_DATABASE
+@pytest.mark.parametrize("secret", ["8f03b1c38f9b00c1f3983bcf108c93b0", "31415926535897932384626433832795028841"])
+async def test_takes_random_digits_for_no_guess(database_of_a_server, secret):
+    found = await found_in(server(database_of_a_server, secret=secret, key_encryption_secret=None))
+    assert found == []
+
+
+@ONE_DATABASE
 async def test_finds_a_file_that_others_read(database_of_a_server):
     await asyncio.to_thread(os.chmod, database_of_a_server.database, 0o644)
     found = await found_in(server(database_of_a_server))
