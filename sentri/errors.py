@@ -54,10 +54,12 @@ class SentriError(Exception):
     Args:
         code: one of `SENTRI_ERROR_STATUS`, or a code of the host's own.
         message: one sentence for the caller; it never holds a secret or a submitted value.
-        status_code: the HTTP status; by default the one that `SENTRI_ERROR_STATUS` has for the code,
-            500 for a code that it does not know.
+        status_code: the HTTP status; by default the `status_code` of the subclass where it has one, else the one that
+            `SENTRI_ERROR_STATUS` has for the code, 500 for a code that it does not know.
         headers: response headers that go with the error, such as `Retry-After`.
     """
+
+    headers: Mapping[str, str] = _NO_HEADERS
 
     def __init__(
         self,
@@ -70,7 +72,9 @@ class SentriError(Exception):
         super().__init__(code, message)
         self.code = code
         self.message = message
-        self.status_code = SENTRI_ERROR_STATUS.get(code, 500) if status_code is None else status_code
+        if status_code is None:
+            status_code = getattr(type(self), "status_code", None) or SENTRI_ERROR_STATUS.get(code, 500)
+        self.status_code: int = status_code
         self.headers = headers
 
     def __str__(self) -> str:

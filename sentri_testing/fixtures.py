@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sentri_testing.users import SavedUser
 
 __all__: list[str] = []
+
+_ISSUER: Final = "https://sentri.test/auth"
+"""Whose tokens those of `sentri_auth_server` are: without one it would take somebody else's that its key signed."""
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def _sentri_server(
     """The server of this test, not opened yet."""
     from sentri_testing.server import TestAuthServer  # noqa: PLC0415 - loads sentri
 
-    options: dict[str, Any] = {"clock": sentri_clock}
+    options: dict[str, Any] = {"clock": sentri_clock, "issuer": _ISSUER}
     if _carriage_of(request) == "cookie":
         options |= {"cookie": {}, "access_cookie": {}}
     options |= sentri_options

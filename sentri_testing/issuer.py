@@ -270,15 +270,20 @@ class FakeAuthServer:
         return Settled()
 
     def go_down(self) -> Settled:
-        """Refuse connections, as a process that has ended."""
-        return self._plug().down()
+        """Refuse connections, as a process that has ended; the faults that were on end with it."""
+        plug = self._plug()
+        self._faults.clear()
+        return plug.down()
 
     def come_back(self) -> Settled:
-        """Answer again, at the same address."""
-        return self._plug().up()
+        """Answer again, at the same address: as ever, or, after `go_down`, with the faults switched on since then."""
+        plug = self._plug()
+        if plug.is_up:
+            self._faults.clear()
+        return plug.up()
 
     def slow(self, seconds: float, *, path: str | None = None, times: int | None = None) -> Settled:
-        """Answer so many real seconds later: every path or one, until `recover` or so many times."""
+        """Answer so many real seconds later: every path or one, until `come_back` or so many times."""
         self._faults.add(None, seconds=seconds, path=path, times=times)
         return Settled()
 
@@ -307,7 +312,7 @@ class FakeAuthServer:
         return Settled()
 
     def recover(self) -> Settled:
-        """Take back every fault, and come back."""
+        """Take back every fault, also those that were switched on while it is down, and come back."""
         self._faults.clear()
         return self.come_back()
 

@@ -54,8 +54,9 @@ class TokenFactory:
     """Makes tokens by name: `factory.valid(roles=["admin"])`, `factory("expired")`, `factory("alg none")`.
 
     Their claims may be changed by keyword. The names are those of `names`: a few that tests of applications ask for,
-    and every one of `HOSTILE_TOKENS`. `wrong_issuer` is refused where the application asks for an issuer. In server
-    mode roles and identifier are the user's in the database, whatever a token says.
+    and every one of `HOSTILE_TOKENS`. `wrong_issuer` is refused where the application asks for an issuer, as the
+    server of the fixture `sentri_auth_server` does. In server mode roles and identifier are the user's in the database,
+    whatever a token says.
 
     Made by `await TokenFactory.of(server)`; the fixture `token_factory` gives one.
     """

@@ -8,6 +8,7 @@ import asyncclick
 import msgspec
 
 from sentri.cli.opening import auth_of, settings_of
+from sentri.cli.showing import json_option
 from sentri.cli.welcome import PREFIX
 
 __all__ = ["openapi"]
@@ -20,10 +21,11 @@ __all__ = ["openapi"]
     type=asyncclick.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write it there instead of to stdout.",
 )
-async def openapi(output: Path | None) -> None:
+@json_option
+async def openapi(output: Path | None, *, as_json: bool) -> None:  # noqa: ARG001 - it is JSON in any case
     """Print the OpenAPI 3.1 document of the endpoints, as the settings make them.
 
-    Give it the settings of the server. It opens no database and listens nowhere.
+    It is JSON, asked for or not. Give it the settings of the server. It opens no database and listens nowhere.
     """
     document = auth_of(settings_of()).openapi(PREFIX)
     text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

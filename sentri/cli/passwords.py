@@ -1,4 +1,4 @@
-"""A password from whoever runs a command: asked for, or from standard input; never an argument."""
+"""A password from whoever runs a command: asked for, or from standard input; never an argument. And whose it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import asyncclick
 
 from sentri.cli.showing import is_terminal
 
-__all__ = ["asked_password", "interruptible"]
+__all__ = ["asked_identifier", "asked_password", "interruptible"]
+
+
+async def asked_identifier() -> str:
+    """What is typed on a terminal. Elsewhere nobody is asked: a line that is piped in is the password."""
+    if not is_terminal(sys.stdin):
+        raise asyncclick.UsageError("Missing argument 'IDENTIFIER': it is asked for on a terminal alone.")
+    with interruptible():
+        return str(await asyncclick.prompt("Identifier", err=True))
 
 
 async def asked_password() -> str:

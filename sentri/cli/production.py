@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sentri.cli.doctor.catalogue import Deployment
+from sentri.cli.doctor.configuration import configuration_findings
 from sentri.config.database import read_database
 from sentri.config.environment import Settings
+from sentri.config.options import ServerOptions
 from sentri.errors import ConfigurationError
 
 __all__ = ["check_production"]
 
 _LEAST_SALT_ROUNDS: Final = 12
+_LETS_SOMEBODY_IN: Final = frozenset({"registration-gives-admin", "proxies-too-wide"})
+"""What the doctor calls an error, and nobody can mean."""
 
 
-def check_production(settings: Settings) -> None:
-    """Raises `CONFIGURATION_ERROR` with every reason; for settings that are right otherwise."""
-    if reasons := _reasons(settings.options):
+def check_production(settings: Settings, read: ServerOptions) -> None:
+    """Raises `CONFIGURATION_ERROR` with every reason; for settings that are right otherwise.
+
+    Args:
+        settings: what was given.
+        read: what it means.
+    """
+    found = [each for each in configuration_findings(read, Deployment()) if each.id in _LETS_SOMEBODY_IN]
+    told = [f"{each.what.removesuffix('.')} ({each.pitfall.remedy.removesuffix('.')})" for each in found]
+    if reasons := [*_reasons(settings.options), *map(settings.in_own_words, told)]:
         raise ConfigurationError(f"{settings.stated['production']} refuses: {'; '.join(reasons)}")
 
 

@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncclick
 from aiohttp import web
@@ -16,7 +16,8 @@ from sentri.cli.logs import AccessLog, write_logs
 from sentri.cli.opening import auth_of, opened, settings_of
 from sentri.cli.options import database_url
 from sentri.cli.production import check_production
-from sentri.cli.welcome import PREFIX, welcome
+from sentri.cli.showing import json_option, print_json
+from sentri.cli.welcome import PREFIX, welcome, whereabouts
 from sentri.config.environment import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ _UNDER_WAY: Final = 1.0  # seconds from SIGTERM on in which connections that wer
 @asyncclick.option(
     "--production", is_flag=True, default=None, help="Refuse unsafe settings, with every reason [SENTRI_PRODUCTION]."
 )
-async def serve(database_url: str | None, host: str | None, port: int | None, *, production: bool | None) -> None:
+@json_option
+async def serve(
+    database_url: str | None, host: str | None, port: int | None, *, production: bool | None, as_json: bool
+) -> None:
     """Run an auth server.
 
     Without any setting: on http://127.0.0.1:8080, with a SQLite file in the current folder and signing keys that
@@ -46,9 +50,9 @@ async def serve(database_url: str | None, host: str | None, port: int | None, *,
     settings = settings_of(database_url=database_url, host=host, port=port, production=production)
     auth = auth_of(settings)
     if settings.production:
-        check_production(settings)
+        check_production(settings, auth.options)
     write_logs()
-    serving = asyncio.create_task(_serve(auth, settings))
+    serving = asyncio.create_task(_serve(auth, settings, as_json=as_json))
     loop = asyncio.get_running_loop()
     stopping = _Stopping(serving)
     with suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
@@ -85,7 +89,7 @@ class _Stopping:
         self._serving.cancel()
 
 
-async def _serve(auth: AuthServer, settings: Settings) -> None:
+async def _serve(auth: AuthServer, settings: Settings, *, as_json: bool) -> None:
     app = web.Application()
     app.router.add_get("/", _index)
     auth.setup(app, PREFIX)
@@ -94,10 +98,17 @@ async def _serve(auth: AuthServer, settings: Settings) -> None:
         try:
             await runner.setup()
             await _listen(runner, settings)
-            asyncclick.echo(welcome(runner.addresses[0], settings))
+            _tell(runner.addresses[0], settings, as_json=as_json)
             await asyncio.Event().wait()  # until a signal cancels it
         finally:
             await runner.cleanup()
+
+
+def _tell(address: Any, settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        print_json(whereabouts(address, settings))
+    else:
+        asyncclick.echo(welcome(address, settings))
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sentri.cli.opening import database_shown
 from sentri.config.environment import Settings
 
-__all__ = ["PREFIX", "welcome"]
+__all__ = ["PREFIX", "welcome", "whereabouts"]
 
 PREFIX: Final = "/auth"
 _JSON: Final = "-H 'Content-Type: application/json'"
@@ -25,7 +25,7 @@ def welcome(address: Any, settings: Settings) -> str:
     """
     host, port = address[:2]
     lines = [
-        f"sentri serves http://{_bracketed(host)}:{port}{PREFIX}",
+        f"sentri serves {_url(address)}",
         f"  database  {database_shown(settings)}",
         f"  keys      {_keys(settings)}",
     ]
@@ -34,13 +34,35 @@ def welcome(address: Any, settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _keys(settings: Settings) -> str:
+def whereabouts(address: Any, settings: Settings) -> dict[str, Any]:
+    """The same for a program."""
+    algorithm, source = _source(settings)
+    keys = {"algorithm": algorithm, "from": source}
+    return {"url": _url(address), "database": database_shown(settings), "keys": keys}
+
+
+def _url(address: Any) -> str:
+    host, port = address[:2]
+    return f"http://{_bracketed(host)}:{port}{PREFIX}"
+
+
+def _source(settings: Settings) -> tuple[str, str]:
+    """Which keys sign, and where they are from."""
     if "key_encryption_secret" in settings.options:
-        algorithm = settings.options.get("algorithm", "RS256")
-        return f"{algorithm}, in the database, encrypted with {settings.stated['key_encryption_secret']}"
+        return settings.options.get("algorithm", "RS256"), "database"
     if "secret" in settings.options:
-        return f"{settings.options.get('algorithm', 'HS256')}, from {settings.stated['secret']}"
-    return "RS256, in memory until the server stops; SENTRI_KEY_ENCRYPTION_SECRET keeps them in the database"
+        return settings.options.get("algorithm", "HS256"), "configuration"
+    return "RS256", "memory"
+
+
+def _keys(settings: Settings) -> str:
+    algorithm, source = _source(settings)
+    match source:
+        case "database":
+            return f"{algorithm}, in the database, encrypted with {settings.stated['key_encryption_secret']}"
+        case "configuration":
+            return f"{algorithm}, from {settings.stated['secret']}"
+    return f"{algorithm}, in memory until the server stops; SENTRI_KEY_ENCRYPTION_SECRET keeps them in the database"
 
 
 def _trying(url: str, settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sentri.errors import ConfigurationError
 
-__all__ = ["Options", "Wrong", "each", "option", "optional", "scheme_of", "suggestion", "unknown_entry"]
+__all__ = ["Options", "Wrong", "checked", "each", "option", "optional", "scheme_of", "suggestion", "unknown_entry"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -41,6 +41,14 @@ def option(read: Callable[[Any], T], *, default: Any = dataclasses.MISSING, secr
 def optional(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     """The reader that leaves None alone."""
     return lambda value: None if value is None else read(value)
+
+
+def checked(name: str, read: Callable[[Any], T], value: object) -> T:
+    """What the value of a single option means. Raises `CONFIGURATION_ERROR` where it is wrong."""
+    try:
+        return read(value)
+    except Wrong as wrong:
+        raise ConfigurationError(f"{name} {wrong}") from None
 
 
 def each(read: Callable[[E], T], entries: Iterable[E]) -> list[T]:

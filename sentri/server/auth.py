@@ -17,7 +17,7 @@ from sentri.accounts.inputs import check_id
 from sentri.clock import Clock
 from sentri.config.options import ServerOptions
 from sentri.config.readers import mount_prefix
-from sentri.config.reading import Wrong
+from sentri.config.reading import checked
 from sentri.errors import ConfigurationError
 from sentri.identity import AuthUser, RefreshClaims, TokenPair
 from sentri.keys.facade import ServerKeys
@@ -255,10 +255,7 @@ class AuthServer(Auth):
 
         Raises `CONFIGURATION_ERROR` for an application that has an auth object, or a prefix that cannot be one.
         """
-        try:
-            mount_prefix(prefix)
-        except Wrong as wrong:
-            raise ConfigurationError(f"prefix {wrong}") from None
+        checked("prefix", mount_prefix, prefix)
         self._install(app, idempotency=idempotency, on_unhandled=on_unhandled)
         app.add_subapp(prefix, self.app())
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from sentri.asking import ask
 from sentri.config.idempotency import IdempotencyOptions
 from sentri.config.readers import flag
-from sentri.config.reading import Wrong
+from sentri.config.reading import checked
 from sentri.errors import ConfigurationError, SentriError
 from sentri.identity import AuthUser
 from sentri.telemetry import Telemetry
@@ -177,14 +177,12 @@ class Auth(ABC):
 
     def _install(self, app: web.Application, *, idempotency: bool, on_unhandled: OnUnhandled | None) -> None:
         """What `setup` does in both modes. Raises `CONFIGURATION_ERROR` for an application that has an auth object."""
-        try:
-            flag(idempotency)
-        except Wrong as wrong:
-            raise ConfigurationError(f"idempotency {wrong}") from None
+        checked("idempotency", flag, idempotency)
         if AUTH in app:
             raise ConfigurationError("this application has an auth object already")
+        errors = self.error_middleware(on_unhandled)
         app[AUTH] = self
-        app.middlewares.append(self.error_middleware(on_unhandled))
+        app.middlewares.append(errors)
         if idempotency:
             app.middlewares.append(self.idempotency_middleware())
 

@@ -11,8 +11,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from sentri.config.readers import callback
-from sentri.config.reading import Wrong, optional
-from sentri.errors import ConfigurationError, SentriError
+from sentri.config.reading import checked, optional
+from sentri.errors import SentriError
 from sentri.telling import Events
 from sentri.web.client_address import Clients
 from sentri.web.denials import place_of, source_of
@@ -32,10 +32,7 @@ class ErrorMiddleware:
     """
 
     def __init__(self, logger: logging.Logger, on_unhandled: OnUnhandled | None) -> None:
-        try:
-            optional(callback("request", "error"))(on_unhandled)
-        except Wrong as wrong:
-            raise ConfigurationError(f"on_unhandled {wrong}") from None
+        checked("on_unhandled", optional(callback("request", "error")), on_unhandled)
         self._logger = logger
         self._on_unhandled = on_unhandled
 

@@ -18,7 +18,10 @@ _WORDS: Final[Mapping[str, str]] = {
     "object": "a JSON object",
     "int": "a whole number",
     "bool": "true or false",
+    "datetime": "an instant with a time zone, such as 2026-11-25T12:00:00Z",
 }
+_ROW: Final = re.compile(r" - at `\$\.users\[(\d+)\](?:\.(\w+)(.*))?`\Z")
+"""Where in a list of users to be imported: msgspec says it last, behind whatever the caller chose."""
 
 
 def explained(finding: str, place: str) -> str:
@@ -26,10 +29,21 @@ def explained(finding: str, place: str) -> str:
 
     A finding is read from its beginning only: further on it may quote what the caller chose.
     """
+    row = _ROW.search(finding)
+    return _in_a_row(finding[: row.start()], row) if row else _said(finding, place)
+
+
+def _said(finding: str, place: str) -> str:
     for form, words in _FORMS:
         if found := form.match(finding):
             return words(found, place)
     return f"{place}: does not have the expected form."
+
+
+def _in_a_row(finding: str, row: re.Match[str]) -> str:
+    place = f"row {int(row[1]) + 1}"
+    words = _said(f"{finding} - at `$.{row[2]}{row[3]}`" if row[2] else finding, place)
+    return f"users: {words if words.startswith(place) else f'{place}: {words}'}"
 
 
 def _missing(found: re.Match[str], _: str) -> str:
@@ -59,6 +73,10 @@ def _wrong_form(found: re.Match[str], _: str) -> str:
     return f"{found[2]}: {_PATTERNS.get(found[1], 'does not have the expected form')}."
 
 
+def _no_instant(found: re.Match[str], _: str) -> str:
+    return f"{found[1]}: must be {_WORDS['datetime']}."
+
+
 def _not_listed(found: re.Match[str], _: str) -> str:
     return f"{found[1]}: is not one of the values that it may have."
 
@@ -69,5 +87,11 @@ _FORMS: Final[Sequence[tuple[re.Pattern[str], Callable[[re.Match[str], str], str
     (re.compile(r"Expected `(\w+)` (of length )?([<>]=) (-?\d+)(?: - at `\$\.(\w+)(.*)`)?"), _out_of_range),
     (re.compile(r"Expected `(\w+)(?: \| \w+)?`, got `(\w+)`(?: - at `\$\.(\w+)(.*)`)?"), _wrong_type),
     (re.compile(r"Expected `str` matching regex ('.*') - at `\$\.(\w+)`\Z", re.DOTALL), _wrong_form),
+    (
+        re.compile(
+            r"(?:Invalid RFC3339 encoded datetime|Expected `datetime` with a timezone component) - at `\$\.(\w+)`\Z"
+        ),
+        _no_instant,
+    ),
     (re.compile(r"Invalid enum value .* - at `\$\.(\w+)`\Z", re.DOTALL), _not_listed),
 )

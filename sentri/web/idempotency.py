@@ -240,8 +240,8 @@ class IdempotencyMiddleware:
                     name = await name
             if not isinstance(name, str) or not name:
                 raise TypeError(f"{caller!r} returned a {type(name).__name__}, not a non-empty str")  # noqa: TRY301
-        except SentriError:
-            raise
+        except (SentriError, web.HTTPException):
+            raise  # that is how it refuses
         except Exception as error:
             self._logger.exception("caller named nobody; the request was refused.")
             raise SentriError("INTERNAL_ERROR", "Something went wrong on the server.") from error

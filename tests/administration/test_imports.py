@@ -124,6 +124,7 @@ async def test_all_or_nothing_makes_nobody_where_a_row_is_wrong(auth, wrong, eve
     assert (raised.value.code, raised.value.status_code) == ("IMPORT_REFUSED", 422)
     assert [(error.row, error.field, error.code) for error in raised.value.failed] == [(2, field, code)]
     assert f"row 2: {field}: " in raised.value.message
+    assert "row: row:" not in raised.value.message
     assert "secret" not in raised.value.message
     assert await everybody(auth) == []
     assert events == []

@@ -36,11 +36,11 @@ class Serving:
         url: where the endpoints are.
     """
 
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path, until: str) -> None:
         self.process = process
         self._log = log
-        self.said = self._read_until("\n  keys ")
-        self.url = re.search(r"http://\S+", self.said)[0]
+        self.said = self._read_until(until)
+        self.url = re.search(r"http://[^\s\"]+", self.said)[0]
 
     @property
     def log(self) -> str:
@@ -111,7 +111,7 @@ class CommandLine:
         )
 
     @contextmanager
-    def serve(self, *arguments: str, **variables: str) -> Iterator[Serving]:
+    def serve(self, *arguments: str, until: str = "\n  keys ", **variables: str) -> Iterator[Serving]:
         """`sentri serve` on a free port, from when it listens."""
         self._count += 1
         log = self.folder / f"{self._count}.log"
@@ -129,7 +129,7 @@ class CommandLine:
             ) as process,
         ):
             try:
-                yield Serving(process, log)
+                yield Serving(process, log, until)
             finally:
                 process.kill()
 

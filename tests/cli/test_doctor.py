@@ -74,6 +74,16 @@ async def test_finds_nothing_in_a_good_set_up(database_of_a_server, redis_client
     assert await found_in(auth, deployment=DEPLOYMENT) == []
 
 
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "url", ["https://auth.example.com", "https://auth.example.com/", "https://auth.example.com/auth/"]
+)
+@pytest.mark.parametrize("cookie", [{}, {"path": "/auth"}, {"path": "/auth/"}], ids=["root", "auth", "auth slash"])
+async def test_finds_nothing_in_good_cookies_however_the_address_is_written(database_of_a_server, url, cookie):
+    auth = server(database_of_a_server, cookie=cookie, access_cookie={})
+    assert await found_in(auth, deployment=Deployment(behind_proxy=False, url=url)) == []
+
+
 async def test_finds_nothing_in_a_good_client():
     async with FakeAuthServer() as issuer:
         client = create_auth(mode="client", key_uri=issuer.key_uri, issuer=issuer.issuer, audience="shop")
@@ -102,6 +112,7 @@ PLANTED: list[tuple[str, dict[str, Any], Deployment]] = [
     ("cookie-dropped", {"cookie": {"domain": "other.org"}}, DEPLOYMENT),
     ("cookie-dropped", {"cookie": {}}, Deployment(behind_proxy=False, url="http://auth.example.com/auth")),
     ("cookie-dropped", {"access_cookie": {"path": "/app"}}, DEPLOYMENT),
+    ("cookie-dropped", {"cookie": {"path": "/au"}}, DEPLOYMENT),
     ("cookie-over-http", {"cookie": {"secure": False}}, DIRECT),
     ("cookie-over-http", {"cookie": {"secure": False}}, Deployment(behind_proxy=False, url="http://a.example/auth")),
     (
@@ -192,6 +203,13 @@ async def test_finds_migrations_of_a_newer_version_and_missing_ones(database_of_
         "schema-newer": "Migrations that this version does not know: 99_from_the_future.py.",
         "schema-pending": "Migrations that were not applied: 1_20261123135136_add_signing_keys.py.",
     }
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("secret", ["8f03b1c38f9b00c1f3983bcf108c93b0", "31415926535897932384626433832795028841"])
+async def test_takes_random_digits_for_no_guess(database_of_a_server, secret):
+    found = await found_in(server(database_of_a_server, secret=secret, key_encryption_secret=None))
+    assert found == []
 
 
 @ONE_DATABASE

@@ -22,6 +22,10 @@ def test_prints_the_document_of_the_settings_without_a_database(sentri):
     assert "hunter2" not in done.stdout + done.stderr
 
 
+def test_may_be_asked_for_json_as_every_command(sentri):
+    assert json.loads(sentri("openapi", "--json").stdout) == json.loads(sentri("openapi").stdout)
+
+
 def test_makes_no_database(sentri):
     assert sentri("openapi").returncode == 0
     assert not list(sentri.folder.iterdir())

@@ -52,6 +52,26 @@ def test_without_any_setting_serves_from_a_sqlite_file_and_warns_of_keys_in_memo
     assert stat.S_IMODE((sentri.folder / "sentri.db").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("variables", "keys"),
+    [
+        ({}, {"algorithm": "RS256", "from": "memory"}),
+        ({"SENTRI_SECRET": SECRET}, {"algorithm": "HS256", "from": "configuration"}),
+        (
+            {"SENTRI_KEY_ENCRYPTION_SECRET": SECRET, "SENTRI_ALGORITHM": "ES256"},
+            {"algorithm": "ES256", "from": "database"},
+        ),
+    ],
+)
+def test_json_tells_a_program_where_it_is(sentri, variables, keys):
+    with sentri.serve("--json", until="\n", **variables) as serving:
+        said = json.loads(serving.said)
+        assert serving.call("/openapi.json")["openapi"]
+        assert serving.stop() == 0
+    assert said == {"url": serving.url, "database": "sqlite://sentri.db", "keys": keys}
+    assert json.loads(serving.said) == said  # and nothing else came
+
+
 def test_lines_to_try_work_as_they_are_pasted(sentri):
     with sentri.serve() as serving:
         registered, me = paste(serving.lines_to_try())
@@ -197,6 +217,18 @@ def test_production_refuses_with_every_reason(sentri):
         "SENTRI_SALT_ROUNDS",
         "memory",
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "reasons"),
+    [
+        ({"SENTRI_REGISTRATION_ROLES": "user,admin"}, ("admin role 'admin'", "SENTRI_REGISTRATION_ROLES")),
+        ({"SENTRI_TRUSTED_PROXIES": "0.0.0.0/0"}, ("0.0.0.0/0", "SENTRI_TRUSTED_PROXIES")),
+    ],
+)
+def test_production_refuses_what_lets_everybody_in(sentri, variables, reasons):
+    safe = {"SENTRI_SECRET": SECRET, "SENTRI_REGISTRATION": "true"}
+    assert_refused(sentri("serve", "--production", **safe, **variables), 2, "--production refuses", *reasons)
 
 
 def test_production_can_be_asked_for_by_variable(sentri):

@@ -91,6 +91,24 @@ def test_prompt_hides_and_confirms(terminal):
     assert ID.search(shell.shown.replace("\r", ""))
 
 
+def test_an_identifier_that_was_left_out_is_asked_for(terminal):
+    shell = terminal("users", "create", "--role", "admin")
+    shell.until("Identifier: ")
+    shell.type("ada\n")
+    for prompt in ("Password: ", "Password again: "):
+        shell.until(prompt)
+        shell.type(f"{PASSWORD}\n")
+    assert shell.end() == 0, shell.shown
+    assert ID.search(shell.shown.replace("\r", ""))
+
+
+def test_what_is_piped_in_is_never_taken_for_an_identifier(sentri):
+    done = sentri("users", "create", "--role", "admin", stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert_refused(done, 2, "Missing argument 'IDENTIFIER'")
+    assert PASSWORD not in done.stdout + done.stderr
+    assert not (sentri.folder / "sentri.db").exists()
+
+
 def test_prompt_asks_again_where_the_two_differ(terminal):
     shell = terminal("users", "create", "ada")
     for again in ("something else", PASSWORD):

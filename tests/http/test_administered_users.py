@@ -387,6 +387,32 @@ async def test_refuses_what_is_no_import(ask, body):
     await assert_error(await ask("POST", "/user-imports", body), 400, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"createdAt": "yesterday"}, "createdAt: must be an instant with a time zone, such as 2026-11-25T12:00:00Z."),
+        ({"createdAt": "2020-01-01T00:00:00"}, "createdAt: must be an instant with a time zone, such as"),
+        ({"createdAt": 5}, "createdAt: must be an instant with a time zone, such as"),
+        ({"disabled": "secret"}, "disabled: must be true or false."),
+        ({"identifier": 5}, "identifier: must be a string."),
+        ({"roles": "secret"}, "roles: must be a list."),
+        ({"roles": [5]}, "roles: must hold only values that are a string."),
+        ({"email": "secret"}, "email: is not a field of this request."),
+        ({"x` - at `$.users[7]": "secret"}, "has an unknown field."),
+        (None, "identifier: is required."),
+        ("secret", "must be a JSON object."),
+    ],
+)
+@pytest.mark.parametrize("all_or_nothing", [True, False])
+async def test_what_is_no_import_is_told_by_row_and_field(ask, wrong, message, all_or_nothing):
+    good = {"identifier": "x", "passwordHash": PASSWORD_HASH}
+    second = good | wrong if isinstance(wrong, dict) else wrong or {"passwordHash": PASSWORD_HASH}
+    body = {"users": [good, second], "allOrNothing": all_or_nothing}
+    error = await assert_error(await ask("POST", "/user-imports", body), 400, "VALIDATION_ERROR")
+    assert error["message"].startswith(f"users: row 2: {message}")
+    assert "secret" not in error["message"]
+
+
 async def test_an_import_may_be_larger_than_other_bodies_up_to_a_mebibyte(ask):
     rows = [{"identifier": f"{'x' * 200}{n}", "passwordHash": PASSWORD_HASH} for n in range(1000)]
     assert 64 * 1024 < len(json.dumps(rows)) < 2**20 < len(json.dumps(rows * 4))

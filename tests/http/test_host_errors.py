@@ -19,6 +19,26 @@ class OutOfStock(SentriError):
         super().__init__("OUT_OF_STOCK", "There is none left.", 409, headers={"Retry-After": "60"})
 
 
+class OutOfCredit(SentriError):
+    """The same, written as attributes of the class."""
+
+    code = "OUT_OF_CREDIT"
+    status_code = 402
+
+    def __init__(self, status_code: int | None = None) -> None:
+        super().__init__(self.code, "There is no credit left.", status_code)
+
+
+class Homemade(SentriError):
+    """Calls nobody's constructor but its own."""
+
+    code = "HOMEMADE"
+    status_code = 418
+
+    def __init__(self) -> None:
+        self.message = "It was made at home."
+
+
 class Unrated(SentriError):
     """Without a status of its own."""
 
@@ -60,6 +80,15 @@ async def test_a_subclass_keeps_its_code_status_message_and_headers(make_host):
     error = await assert_error(response, 409, "OUT_OF_STOCK")
     assert error["message"] == "There is none left."
     assert response.headers["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [(OutOfCredit(), 402, "OUT_OF_CREDIT"), (OutOfCredit(409), 409, "OUT_OF_CREDIT"), (Homemade(), 418, "HOMEMADE")],
+)
+async def test_a_subclass_may_have_its_code_and_status_as_attributes_of_the_class(make_host, error, status, code):
+    api = await make_host(raising(error))
+    await assert_error(await api.call("GET", "/"), status, code)
 
 
 async def test_in_another_sub_application_too(make_host):

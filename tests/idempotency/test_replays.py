@@ -253,6 +253,26 @@ async def test_a_caller_that_names_nobody_is_a_500_that_runs_nothing(idempotent,
     assert handler.runs == []
 
 
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (lambda: web.HTTPForbidden(text="not you"), 403),
+        (lambda: sentri.SentriError("FORBIDDEN", "not you"), 403),
+        (lambda: RuntimeError("not you"), 500),
+    ],
+    ids=["HTTP error", "SentriError", "mistake"],
+)
+async def test_a_caller_may_raise_to_refuse(idempotent, refusal, status):
+    def nobody(_):
+        raise refusal()
+
+    handler = Counter()
+    running = await idempotent({"/": handler}, caller=nobody)
+    response = await running.post("/", new_key())
+    assert (response.status, "not you" in await response.text()) == (status, status == 403)
+    assert handler.runs == []
+
+
 async def test_a_second_upload_of_the_same_form_is_a_repeat_and_is_never_read(idempotent):
     read = []
 

@@ -107,15 +107,35 @@ FAULTS = {
 }
 
 
+WAYS_BACK = {
+    "recover": lambda server: server.recover(),
+    "come back": lambda server: server.come_back(),
+    "restart": lambda server: (server.go_down(), server.come_back()),
+}
+
+
+@pytest.mark.parametrize("way_back", WAYS_BACK)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_lasting_fault_lasts_until_it_is_taken_back(fake_auth_server, make_client, sentri_clock, fault):
+async def test_a_lasting_fault_lasts_until_it_is_taken_back(
+    fake_auth_server, make_client, sentri_clock, fault, way_back
+):
     auth = make_client()
     await FAULTS[fault](fake_auth_server)
     for _ in range(2):
         assert await code_of(auth.authenticate(fake_auth_server.issue_token())) == "KEYS_UNAVAILABLE"
         sentri_clock.advance("2m")
-    await fake_auth_server.recover()
+    WAYS_BACK[way_back](fake_auth_server)
     assert await auth.authenticate(fake_auth_server.issue_token())
+
+
+async def test_a_server_may_come_back_with_a_fault(fake_auth_server, make_client, sentri_clock):
+    auth = make_client()
+    fake_auth_server.go_down()
+    fake_auth_server.fail(503)
+    fake_auth_server.come_back()
+    assert await code_of(auth.authenticate(fake_auth_server.issue_token())) == "KEYS_UNAVAILABLE"
+    async with ClientSession() as session, session.get(fake_auth_server.key_uri) as response:
+        assert response.status == 503
 
 
 @pytest.mark.parametrize("fault", FAULTS)

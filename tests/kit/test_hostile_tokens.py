@@ -62,10 +62,21 @@ def test_they_show_no_key(sentri_clock):
 # --- the factory
 
 
-@pytest.mark.parametrize("name", [
+BAD = [
     "expired", "not_yet_valid", "wrong_key", "wrong_issuer", "wrong_audience", "unknown_kid", "alg_none",
     "hs_rs_confused", "tampered", "refresh_as_access",
-])  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_server_as_the_fixture_gives_it_refuses_each_of_them(sentri_auth_server, token_factory, name):
+    assert await sentri_auth_server.authenticate(token_factory.valid())
+    with pytest.raises(SentriError) as refused:
+        await sentri_auth_server.authenticate(token_factory(name))
+    assert refused.value.code == ("TOKEN_EXPIRED" if name == "expired" else "TOKEN_INVALID")
+
+
+@pytest.mark.parametrize("name", BAD)
 async def test_bad_tokens_by_name(fake_auth_server, token_factory, sentri_clock, name):
     auth = create_auth(
         mode="client", key_uri=fake_auth_server.key_uri, issuer=fake_auth_server.issuer, clock=sentri_clock

@@ -19,7 +19,7 @@ from sentri.randomness import new_id
 __all__ = ["Row", "read_row"]
 
 _FIELDS: Final = ("identifier", "password", "password_hash", "roles", "disabled", "id", "created_at")
-_FIELD_FIRST: Final = re.compile(rf"({'|'.join(_FIELDS)}): (.+)", re.DOTALL)
+_FIELD_FIRST: Final = re.compile(rf"({'|'.join(_FIELDS)}|row): (.+)", re.DOTALL)
 _AHEAD: Final = 60.0
 """Seconds that somebody else's clock may be ahead of ours."""
 

@@ -12,7 +12,7 @@ __all__ = ["configuration_findings"]
 
 _LEAST_SALT_ROUNDS: Final = 12
 _LONG_ACCESS: Final = 3600.0  # seconds
-_LEAST_DIFFERENT: Final = 12  # characters of a secret
+_LEAST_DIFFERENT: Final = 8  # characters of a secret; of 32 random hex digits one in thirty million has fewer
 _WIDEST: Final = {4: 8, 6: 16}
 """Shortest prefix of a network that one may have to oneself, by version of IP."""
 

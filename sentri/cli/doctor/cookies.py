@@ -73,10 +73,14 @@ def _of_place(option: str, cookie: Cookie, url: str | None) -> Iterator[Finding]
         yield Finding("cookie-dropped", f"{option} is Secure, and {url} is not https.")
     if not cookie.secure and not local:
         yield Finding("cookie-over-http", f"{option} has secure=False: it travels where anybody on the way reads it.")
-    if not where.path.startswith(cookie.path.rstrip("/") or "/"):
-        yield Finding(
-            "cookie-dropped", f"{option} has the path {cookie.path!r}, and {where.path or '/'} is not below it."
-        )
+    # An address without a path says which host it is, and not where on it the endpoints are.
+    if where.path.strip("/") and not _is_below(where.path, cookie.path):
+        yield Finding("cookie-dropped", f"{option} has the path {cookie.path!r}, and {where.path} is not below it.")
+
+
+def _is_below(path: str, cookie_path: str) -> bool:
+    """Whether a browser sends a cookie of the one path to the other (RFC 6265, section 5.1.4)."""
+    return f"{path.rstrip('/')}/".startswith(f"{cookie_path.rstrip('/')}/")
 
 
 def _is_loopback(host: str) -> bool:
