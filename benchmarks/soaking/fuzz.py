@@ -25,7 +25,7 @@ def run(*, quick: bool) -> Iterator[Outcome]:
         counts.touch()
         told = {"SENTRI_FUZZ_EXAMPLES": str(examples), "SENTRI_FUZZ_COUNTS": str(counts)}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "tests/fuzz"],
+            [sys.executable, "-m", "pytest", "-q", "-x", "--show-capture=no", "tests/fuzz"],
             cwd=_ROOT,
             env=os.environ | told,
             capture_output=True,
