@@ -85,7 +85,7 @@ class TokenCookies:
         response.set_cookie(
             cookie.name,
             token,
-            max_age=max(0, math.floor(expires_at - self._clock())),
+            max_age=max(0, math.ceil(expires_at - self._clock())),  # the seconds that were configured, all of them
             path=cookie.path,
             domain=cookie.domain,
             secure=cookie.secure,
