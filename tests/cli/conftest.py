@@ -22,8 +22,11 @@ from urllib.parse import quote
 import pytest
 
 from sentri.config.database import Database as DatabaseOptions
+from tests.cli.forking import Forked
 
 ROOT = Path(__file__).parents[2]
+_READ_AT_THE_START = {"PYTHONIOENCODING", "PYTHONUTF8", "LANG", "LC", "TZ"}
+"""What an interpreter asks before its first line, so that a fork is too late for it."""
 PATIENCE = 60  # seconds, on a machine that does much else
 
 
@@ -82,14 +85,25 @@ class Serving:
 class CommandLine:
     """`sentri`, as a user with an empty environment runs it in an empty folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forked: Forked | None = None) -> None:
         self.folder = folder
+        self._forked = forked
         self._count = 0
 
     def __call__(
         self, *arguments: str, stdin: str = "", decoding: str = "utf-8", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
+        if self._forked is not None and not _READ_AT_THE_START & {name.partition("_")[0] for name in variables}:
+            done = self._forked.run(
+                arguments,
+                folder=self.folder,
+                environment=self.environment(variables),
+                stdin=stdin.encode(decoding),
+                timeout=PATIENCE,
+            )
+            done.stdout, done.stderr = done.stdout.decode(decoding), done.stderr.decode(decoding)
+            return done
         return self._run(self.command(*arguments), variables, input=stdin, encoding=decoding)
 
     def closing(self, stream: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -217,10 +231,18 @@ def terminal(sentri):
         os.waitpid(each.pid, 0)
 
 
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory) -> Iterator[Forked]:
+    """What commands are forked from."""
+    forked = Forked(tmp_path_factory.mktemp("forked"))
+    yield forked
+    forked.close()
+
+
 @pytest.fixture
-def sentri(tmp_path) -> CommandLine:
+def sentri(tmp_path, forked) -> CommandLine:
     """The command line in an empty folder."""
-    return CommandLine(tmp_path)
+    return CommandLine(tmp_path, forked)
 
 
 @pytest.fixture
