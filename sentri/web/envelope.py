@@ -55,11 +55,20 @@ def named(error: Exception) -> SentriError:
         case SentriError():
             return error
         case web.HTTPException():
-            status = HTTPStatus(error.status)
             allow: dict[str, str] = {hdrs.ALLOW: error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
-            return SentriError(_CODES.get(status, status.name), f"{status.phrase}.", status, headers=allow)
+            code, phrase = _names_of(error.status)
+            return SentriError(code, f"{phrase}.", error.status, headers=allow)
         case _:
             return SentriError("INTERNAL_ERROR", _INTERNAL)
+
+
+def _names_of(status: int) -> tuple[str, str]:
+    """The code and the phrase of a status; some that are in use, such as 499, are no standard's."""
+    try:
+        known = HTTPStatus(status)
+    except ValueError:
+        return f"HTTP_{status}", f"HTTP {status}"
+    return _CODES.get(known, known.name), known.phrase
 
 
 def _answer(body: dict[str, Any], status: int, headers: Mapping[str, str]) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import web
 
 from sentri import AuthUser, SentriError
 from sentri.config.options import SERVICES
@@ -190,6 +191,26 @@ async def test_a_result_of_a_wrong_type_is_a_500(make_api, told, hooks, name, re
     await assert_error(response, 500, "INTERNAL_ERROR")
     assert PASSWORD_HASH not in await response.text()
     assert told == []
+
+
+class ClientClosed(web.HTTPClientError):
+    """What nginx calls a client that hung up; no standard knows it."""
+
+    status_code = 499
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"), [(web.HTTPConflict, 409, "CONFLICT"), (ClientClosed, 499, "HTTP_499")]
+)
+@pytest.mark.usefixtures("in_process")  # errors of aiohttp cannot be sent to another one
+async def test_http_errors_of_a_replacement_get_the_envelope_whatever_their_status(make_api, error, status, code):
+    def refuse(identifier, password):
+        raise error(text="not for the caller")
+
+    api = await make_api(router={"login": refuse})
+    response = await api.login("Ann")
+    await assert_error(response, status, code)
+    assert "not for the caller" not in await response.text()
 
 
 async def test_a_replacement_may_be_a_plain_function(make_api):
