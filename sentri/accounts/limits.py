@@ -194,4 +194,5 @@ class AccountLimits:
 
 def _says_nothing(error: SentriError) -> bool:
     """Whether nobody learned anything by it: nothing was checked, or nothing could be."""
-    return error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == "VALIDATION_ERROR"
+    nothing_checked = {"VALIDATION_ERROR", "REAUTHENTICATION_REQUIRED"}
+    return error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in nothing_checked

@@ -66,6 +66,16 @@ async def test_the_changes_of_one_user_are_counted(visit, hooks, told):
     await data_of(await change(visitors, bob, identifier="free"))
 
 
+async def test_being_asked_for_the_password_first_does_not_count(visit, clock):
+    """A page tries without, and asks its user when it has to: nothing was checked until then."""
+    visitors = await visit({"max_account_attempts": 1}, reauth_within="5m")
+    ann = await visitors.api.session()
+    clock.advance("6m")
+    for _ in range(3):
+        await assert_error(await change(visitors, ann, identifier="free"), 403, "REAUTHENTICATION_REQUIRED")
+    await data_of(await change(visitors, ann, identifier="free", currentPassword=PASSWORD))
+
+
 async def test_a_password_that_was_changed_does_not_count(visit):
     visitors = await visit({"max_account_attempts": 1})
     user = await visitors.api.user("Ann")
