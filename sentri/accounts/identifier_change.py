@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from sentri.accounts.context import Context
 from sentri.accounts.identifiers import identifier_key
-from sentri.accounts.login import invalid_credentials
 from sentri.accounts.registration import taken
 from sentri.accounts.sessions import auth_user
 from sentri.accounts.stores import Change
@@ -14,9 +13,8 @@ from sentri.accounts.tracing import traced
 from sentri.accounts.unbroken import unbroken
 from sentri.errors import SentriError
 from sentri.identity import AuthUser
-from sentri.revocation import session_ended
 
-__all__ = ["change_identifier", "reauthenticate"]
+__all__ = ["change_identifier"]
 
 
 @traced("change_identifier")
@@ -34,25 +32,6 @@ async def change_identifier(context: Context, *, user_id: str, identifier: str) 
     if identifier != user.identifier:
         await context.events.tell("identifier.changed", user_id=user_id)
     return auth_user(context, replace(user, identifier=identifier, identifier_key=key))
-
-
-async def reauthenticate(context: Context, user: AuthUser, password: str | None, *, within: float | None) -> None:
-    """Let the change pass: by the password, which is checked whenever it is given, or by a login at most `within`
-    seconds ago. Without a limit nothing is asked.
-    """
-    if password is not None:
-        context.rules.passwords.check(password, "currentPassword")
-        record = await context.users.by_id(user.id)
-        if not await context.hasher.verify(password, None if record is None else record.password_hash):
-            await context.events.tell("reauthentication.failed", user_id=user.id)
-            raise invalid_credentials()
-    elif within is not None:
-        found = await context.sessions.read(user.session_id) if user.session_id else None
-        if found is None:
-            raise session_ended()
-        if context.clock() - found[0].created_at > within:
-            await context.events.tell("reauthentication.required", user_id=user.id, session_id=user.session_id)
-            raise SentriError("REAUTHENTICATION_REQUIRED", "Log in again, or send currentPassword.")
 
 
 def _missing() -> SentriError:

@@ -122,6 +122,21 @@ async def test_ending_the_session_that_asks_is_a_logout(api, ann, carriage):
     await assert_error(await api.me(pair.access_token), 401, "UNAUTHORIZED")
 
 
+async def test_another_one_is_ended_by_a_recent_login_alone_where_that_is_asked(make_api, clock):
+    api = await make_api(reauth_within="5m")
+    ann = await api.user("ann")
+    here, there = await api.session(ann), await api.session(ann)
+    clock.advance(301)
+    response = await api.call("DELETE", f"/auth/me/sessions/{there.user.session_id}", token=here.access_token)
+    await assert_error(response, 403, "REAUTHENTICATION_REQUIRED")
+    await data_of(await api.me(there.access_token))
+    anew = await api.session(ann)
+    path = f"/auth/me/sessions/{there.user.session_id}"
+    await data_of(await api.call("DELETE", path, token=anew.access_token))
+    await assert_error(await api.me(there.access_token), 401, "UNAUTHORIZED")
+    await data_of(await api.call("DELETE", f"/auth/me/sessions/{here.user.session_id}", token=here.access_token))
+
+
 async def test_somebody_elses_session_is_none(api, ann, admin, events):
     theirs = await api.session(ann)
     path = f"/auth/me/sessions/{theirs.user.session_id}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sentri.accounts import identifier_change
 from sentri.accounts.inputs import clean_roles
 from sentri.accounts.limits import Trial
+from sentri.accounts.reauthenticating import reauthenticate
 from sentri.web.endpoints.admission import has_api_key
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.endpoint import Call
@@ -37,7 +37,7 @@ async def me(_: WebContext, call: Call[None]) -> web.Response:
 async def change_identifier(context: WebContext, call: Call[IdentifierBody]) -> web.Response:
     user, body, within = call.user, call.body, context.gates.reauth_within
     async with await context.limits.change_identifier(user.id):
-        await identifier_change.reauthenticate(context.accounts, user, given(body.current_password), within=within)
+        await reauthenticate(context.accounts, user, given(body.current_password), within=within)
         changed = await context.services.change_identifier(user, body.identifier)
     if changed.identifier != user.identifier:
         await context.tell("on_identifier_change", changed, user.identifier)

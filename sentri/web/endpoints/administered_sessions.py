@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sentri.accounts.administration import session_list, session_revoking
+from sentri.accounts.reauthenticating import require_recent_login
 from sentri.web.administration_outputs import OwnSessions, Revoked, Session, Sessions, SessionShown
 from sentri.web.endpoints.context import WebContext
 from sentri.web.endpoints.endpoint import Call
@@ -27,8 +28,12 @@ async def list_own_sessions(context: WebContext, call: Call[None]) -> web.Respon
 
 
 async def revoke_own_session(context: WebContext, call: Call[None]) -> web.Response:
-    """The session that the request came with takes its cookies along, as with a logout."""
+    """The session that the request came with takes its cookies along, as with a logout; another one takes a login that
+    is recent enough (ASVS 5.0, 7.5.2).
+    """
     session_id, user = call.path.session_id, call.user
+    if session_id != user.session_id:
+        await require_recent_login(context.accounts, user, within=context.gates.reauth_within)
     await session_revoking.revoke_own_session(context.accounts, session_id=session_id, user_id=user.id)
     response = call.success(None, "The session was revoked.")
     return context.carriage.taken(response) if session_id == user.session_id else response

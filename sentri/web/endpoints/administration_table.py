@@ -49,7 +49,7 @@ OWN_SESSIONS: Final[tuple[Endpoint, ...]] = (
         summary="End a session of the user; that of the request too, whose cookies are cleared then.",
         needs=Needs.USER,
         path_type=SessionPath,
-        errors=("NOT_FOUND",),
+        errors=("NOT_FOUND", "REAUTHENTICATION_REQUIRED"),
         clears_cookies=True,
     ),
 )
