@@ -107,6 +107,7 @@ def assert_of_aiohttp(running, answer, sent: Sent) -> None:
 
 @given(sent=hostile.requests())
 @example(sent=Sent("POST", "/auth/login", [("Expect", MARKER), ("Content-Length", "0")]))
+@example(sent=Sent("POST", "/auth/login", [("Expect", "100-continue"), ("Content-Length", "0")]))
 @fuzzing(times=12)
 def test_hostile_requests_break_nothing_and_open_nothing(running, sent):
     assert_harmless(running, sent)

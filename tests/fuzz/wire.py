@@ -97,7 +97,7 @@ def _rest(connection: socket.socket) -> bytes:
 
 def _answers(received: bytes) -> Iterable[Answer]:
     while match := _STATUS_LINE.match(received):
-        head, _, rest = received[match.end() :].partition(b"\r\n\r\n")
+        head, _, rest = received[match.end() - 2 :].partition(b"\r\n\r\n")  # a 100 has no headers
         headers = dict(_header(line) for line in head.split(b"\r\n") if line)
         length = int(headers.get("content-length", len(rest)))
         if int(match[1]) in (204, 304):
