@@ -62,7 +62,7 @@ class Running:
 
     def faults(self) -> list[str]:
         """What it logged that no request may cause: errors and tracebacks, but for aiohttp's own about bytes that are
-        no HTTP, or no gzip where the headers call them so.
+        no HTTP, or no gzip where the headers call them so, or that it quotes from an `Expect` header.
         """
         return [record.getMessage() for record in self.records if not _is_about_bytes(record)]
 
@@ -106,7 +106,10 @@ class RunningAnything(Running):
 def _is_about_bytes(record: logging.LogRecord) -> bool:
     if record.name != "aiohttp.server" or not record.exc_info:
         return False
-    return isinstance(record.exc_info[1], HttpProcessingError | InvalidURL | RequestPayloadError)
+    error = record.exc_info[1]
+    if isinstance(error, UnicodeEncodeError):
+        return error.object.startswith("Unknown Expect: ")
+    return isinstance(error, HttpProcessingError | InvalidURL | RequestPayloadError)
 
 
 class _Keeping(logging.Handler):

