@@ -118,6 +118,8 @@ async def rotated() -> tuple[str, ...]:
     return tuple(key.state for key in await kept.keys.list())
 
 
+plain: Services = {"login": not_async}
+
 # --- planted mistakes
 
 create_auth("client")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
@@ -136,5 +138,5 @@ create_auth_server(valid_roles=["user"], db="sqlite://x", hook_timeout=[])  # ty
 create_auth_server(valid_roles=1, db="sqlite://x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 wrong_name: Hooks = {"on_logn": told}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]
 wrong_arguments: Hooks = {"on_login": told_of_reuse}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
-plain: Services = {"login": not_async}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
+no_function: Services = {"login": "login"}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
 Database("auth")  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue]
