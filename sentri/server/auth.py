@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -387,12 +387,12 @@ class AuthServer(Auth):
         """The life of the signing keys that are kept in the database (`key_encryption_secret`)."""
         return self._server_keys
 
-    async def authenticate(self, token: str) -> AuthUser:
+    def authenticate(self, token: str) -> Coroutine[Any, Any, AuthUser]:
         """The user of an access token as they are now, after everything that `protect` checks.
 
         Raises `TOKEN_INVALID`; `TOKEN_EXPIRED`; `UNAUTHORIZED` for a session that has ended; `SERVICE_UNAVAILABLE`.
         """
-        return await self._verifying.authenticate(token)
+        return self._verifying.authenticate(token)  # no coroutine of its own: every protected request comes by
 
     async def _recheck(self, known: Authentication) -> AuthUser:
         return await self._verifying.recheck(known)
